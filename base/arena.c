@@ -1,0 +1,134 @@
+/* Memory in blocks of at least 1 MiB, chained; see arena.h for the contract. */
+#include "base/arena.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64, BLOCK_BYTES = 1 << 20 };
+
+typedef struct Block {
+    struct Block *previous;
+    size_t used;
+    size_t size;
+    char *bytes; /* aligned to ALIGNMENT */
+} Block;
+
+struct Arena {
+    Block *last;
+};
+
+static _Noreturn void out_of_memory(void)
+{
+    fputs("ingot: out of memory\n", stderr);
+    exit(3);
+}
+
+Arena *arena_create(void)
+{
+    Arena *arena = calloc(1, sizeof *arena);
+    if (!arena)
+        out_of_memory();
+    return arena;
+}
+
+void arena_destroy(Arena *arena)
+{
+    if (!arena)
+        return;
+    for (Block *block = arena->last; block;) {
+        Block *previous = block->previous;
+        free(block->bytes);
+        free(block);
+        block = previous;
+    }
+    free(arena);
+}
+
+static Block *block_create(Block *previous, size_t size)
+{
+    Block *block = calloc(1, sizeof *block);
+    if (!block)
+        out_of_memory();
+    block->size = size > BLOCK_BYTES ? size : BLOCK_BYTES;
+    block->previous = previous;
+    block->bytes = aligned_alloc(ALIGNMENT, block->size);
+    if (!block->bytes)
+        out_of_memory();
+    return block;
+}
+
+void *arena_alloc(Arena *arena, size_t size)
+{
+    if (size > SIZE_MAX / 2)
+        out_of_memory();
+    size_t rounded = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (size < ALIGNMENT)
+        rounded = (size + 15) / 16 * 16; /* small things need no cache line of their own */
+    Block *block = arena->last;
+    size_t start = block ? block->used : 0;
+    if (size >= ALIGNMENT)
+        start = (start + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (!block || start > block->size || block->size - start < rounded) {
+        block = block_create(arena->last, rounded);
+        arena->last = block;
+        start = 0;
+    }
+    block->used = start + rounded;
+    return memset(block->bytes + start, 0, rounded);
+}
+
+void *arena_alloc_array(Arena *arena, size_t count, size_t size)
+{
+    if (size && count > SIZE_MAX / 2 / size)
+        out_of_memory();
+    return arena_alloc(arena, count * size);
+}
+
+char *arena_copy_bytes(Arena *arena, const void *bytes, size_t size)
+{
+    char *copy = arena_alloc(arena, size + 1);
+    if (size)
+        memcpy(copy, bytes, size);
+    return copy;
+}
+
+char *arena_copy_text(Arena *arena, const char *text)
+{
+    return arena_copy_bytes(arena, text, strlen(text));
+}
+
+char *arena_print_list(Arena *arena, const char *format, va_list arguments)
+{
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (length < 0)
+        out_of_memory();
+    char *text = arena_alloc(arena, (size_t)length + 1);
+    vsnprintf(text, (size_t)length + 1, format, arguments);
+    return text;
+}
+
+char *arena_print(Arena *arena, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = arena_print_list(arena, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+void *arena_grow(Arena *arena, void *list, int count, int *capacity, size_t size)
+{
+    if (count < *capacity)
+        return list;
+    int larger = *capacity ? *capacity * 2 : 8;
+    void *copy = arena_alloc_array(arena, (size_t)larger, size);
+    if (count)
+        memcpy(copy, list, (size_t)count * size);
+    *capacity = larger;
+    return copy;
+}

@@ -1,0 +1,48 @@
+/* Element types and shapes of tensors. */
+#ifndef INGOT_IR_TYPE_H
+#define INGOT_IR_TYPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The numbers are those of runtime/model.h and part of that agreement. */
+typedef enum ElementType {
+    TYPE_F32 = 0,
+    TYPE_F64 = 1,
+    TYPE_I32 = 2,
+    TYPE_I64 = 3,
+    TYPE_BOOL = 4,
+    TYPE_U8 = 5,
+    TYPE_I8 = 6,
+} ElementType;
+
+enum { TYPE_COUNT = 7, RANK_LIMIT = 8 };
+
+/* No tensor has more elements than this: every byte offset fits an int64 with room to spare. */
+#define ELEMENT_LIMIT ((int64_t)1 << 40)
+
+typedef struct TensorType {
+    ElementType element;
+    int rank; /* 0 … RANK_LIMIT; 0 is a scalar */
+    int64_t dims[RANK_LIMIT]; /* row-major: the last one is contiguous; each ≥ 0 */
+} TensorType;
+
+const char *element_name(ElementType element); /* "f32" */
+bool element_find(const char *name, ElementType *element);
+int element_bytes(ElementType element);
+static inline bool element_is_float(ElementType element)
+{
+    return element == TYPE_F32 || element == TYPE_F64;
+}
+
+int64_t type_elements(const TensorType *type); /* product of dims; checked when the type was made */
+int64_t type_bytes(const TensorType *type);
+bool type_equal(const TensorType *a, const TensorType *b);
+bool type_same_dims(const TensorType *a, const TensorType *b);
+TensorType type_scalar(ElementType element);
+TensorType type_make(ElementType element, int rank, const int64_t *dims);
+/* "f32[64,10]", "f32[]" into a buffer of TYPE_TEXT_BYTES; returns the buffer. */
+enum { TYPE_TEXT_BYTES = 192 };
+const char *type_print(const TensorType *type, char buffer[TYPE_TEXT_BYTES]);
+
+#endif
