@@ -25,9 +25,20 @@ typedef struct CodegenOptions {
     int jobs;             /* kernels compiled at the same time */
 } CodegenOptions;
 
-/* emit.c: the object file (or LLVM IR, or assembly text) of the whole module: kernels, function bodies, descriptor, public
- * functions. The bytes depend on module and options only. */
-bool codegen_object(const Module *module, const CodegenOptions *options, const char **bytes, size_t *size);
+typedef struct CodegenObject {
+    const char *name; /* "digits_model.o", "digits_kernels_0.o": a file name, unique in the list */
+    const char *bytes;
+    size_t size;
+} CodegenObject;
+
+/* emit.c: the object files of the whole module, *count of them, to be linked together: the first holds function bodies,
+ * descriptor (`ingot_descriptor`, hidden) and public functions (codegen/public.def, the only symbols with
+ * default visibility); the others hold kernels under hidden names "MODEL.KERNEL". How kernels are spread over objects
+ * depends on the module alone, so all bytes do not depend on options->jobs. NULL and errors otherwise. */
+CodegenObject *codegen_objects(const Module *module, const CodegenOptions *options, int *count);
+
+/* emit.c: what codegen_objects() makes, as text: LLVM IR (EMIT_LLVM) or assembly (EMIT_ASSEMBLY), by options->emit. */
+bool codegen_print(const Module *module, const CodegenOptions *options, Text *text);
 
 /* header.c: the C header of a library: documented, self-contained. */
 void codegen_header(const Module *module, const CodegenOptions *options, Text *text);
