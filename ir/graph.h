@@ -167,6 +167,8 @@ void function_add_result(Function *function, const char *name, Node *node);
 void function_set_update(Function *function, State *state, Node *node);
 /* Follows replacement links. */
 Node *node_resolve(Node *node);
+/* Sets every node's id to its position; after a pass has moved nodes about. */
+void function_renumber(Function *function);
 /* Applies all replacement links, drops nodes that no result or update needs (inputs stay), orders and
  * renumbers the rest. */
 void function_clean(Function *function);
@@ -220,7 +222,7 @@ static inline Node *graph_div(Function *f, Node *a, Node *b)
 Node *graph_binary_scalar(Function *f, Op op, Node *x, double value);
 
 /* Reductions */
-Node *graph_reduce(Function *f, Op op, Node *x, int axis_count, const int64_t *axes, bool keep);
+Node *graph_reduce(Function *f, Op op, Node *x, int axis_count, const int64_t *axes, bool keep); /* no axes: x itself */
 Node *graph_reduce_all(Function *f, Op op, Node *x); /* to a scalar */
 Node *graph_argmax(Function *f, Node *x, int64_t axis);
 
@@ -238,6 +240,9 @@ Node *graph_conv(Function *f, Node *x, Node *w, const Spatial *spatial);
 Node *graph_conv_transpose(Function *f, Node *y, Node *w, const Spatial *spatial, const TensorType *result);
 Node *graph_conv_filter(Function *f, Node *x, Node *dy, const Spatial *spatial, const TensorType *result);
 Node *graph_window(Function *f, Op op, Node *x, const Spatial *spatial);
+Node *graph_window_pick(Function *f, Node *x, Node *taps, const Spatial *spatial);
+Node *graph_window_scatter(Function *f, Node *dy, Node *taps, const Spatial *spatial, const TensorType *result);
+Node *graph_window_spread(Function *f, Node *dy, const Spatial *spatial, const TensorType *result);
 /* Reads the attributes of any conv or window node back. */
 Spatial node_spatial(const Node *node);
 
@@ -246,11 +251,13 @@ Node *graph_reshape(Function *f, Node *x, int rank, const int64_t *dims); /* x i
 Node *graph_transpose(Function *f, Node *x, const int64_t *order);
 Node *graph_transpose_matrix(Function *f, Node *x); /* swaps the last two axes */
 Node *graph_broadcast(Function *f, Node *x, int rank, const int64_t *dims);
-Node *graph_slice(Function *f, Node *x, const int64_t *start, const int64_t *count, const int64_t *step);
+Node *graph_reverse(Function *f, Node *x, int axis_count, const int64_t *axes);
+Node *graph_slice(Function *f, Node *x, const int64_t *start, const int64_t *count, const int64_t *step); /* step may be NULL */
 Node *graph_pad(Function *f, Node *x, const int64_t *before, const int64_t *after, const int64_t *interior,
                 double value); /* interior may be NULL */
 Node *graph_concat(Function *f, int count, Node *const *parts, int64_t axis);
 Node *graph_gather(Function *f, Node *table, Node *rows);
+Node *graph_scatter_add(Function *f, Node *updates, Node *rows, int rank, const int64_t *dims);
 
 /* Composites */
 Node *graph_softmax(Function *f, Op op, Node *x, int64_t axis); /* OP_softmax, OP_log_softmax */
