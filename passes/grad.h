@@ -1,0 +1,22 @@
+/* Gradient rules: one short function a row of ops.def, all of one form.
+ *
+ * gradient_NAME(f, y, dy, dx) is given a node y and the gradient dy of the loss with respect to it
+ * (y's type), and sets dx[i] to nodes for what y contributes to the gradient of y->in[i]. dx[i]
+ * starts as NULL, which means nought. It may have the shape of y where the operand was broadcast:
+ * grad.c sums it back, and nobody else does. A rule may set gradients that nobody asked for; they
+ * are dead code and go. */
+#ifndef INGOT_PASSES_GRAD_H
+#define INGOT_PASSES_GRAD_H
+
+#include "ir/graph.h"
+
+typedef void GradientRule(Function *f, Node *y, Node *dy, Node *dx[]);
+
+/* gradient_zero and gradient_none, the two explicit words of the table, are declared with the rest.
+ */
+#define OP(name, in, attributes, traits, shape, gradient, lowering, evaluate)                      \
+    GradientRule gradient_##gradient;
+#include "ir/ops.def"
+#undef OP
+
+#endif
