@@ -1,0 +1,120 @@
+/* From a model description to a module of kernels; see compile.h. */
+#include "driver/compile.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "ir/text.h"
+#include "passes/lower.h"
+#include "passes/passes.h"
+
+double compile_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void compile_report_time(const Options *options, const char *stage, double start)
+{
+    if (options->time_passes)
+        fprintf(stderr, "%-24s %9.3f ms\n", stage, 1e3 * (compile_clock() - start));
+}
+
+/* The stages of this file answer to --print-after and --stop-after like passes do. */
+static void after_stage(Compilation *compilation, const char *stage, double start)
+{
+    const Options *options = compilation->options;
+    compile_report_time(options, stage, start);
+    if (options->print_after && strcmp(options->print_after, stage) == 0) {
+        Text text = text_create(compilation->arena);
+        graph_print(compilation->model->program, &text);
+        fprintf(stderr, "# after %s\n%s", stage, text.data);
+    }
+    if (options->stop_after && strcmp(options->stop_after, stage) == 0)
+        compilation->stopped = true;
+}
+
+bool compile_read(Compilation *compilation, const Options *options)
+{
+    *compilation =
+        (Compilation){.arena = options->arena, .diag = options->diag, .options = options};
+    ModelOptions model_options = {
+        .batches = options->batches,
+        .batch_count = options->batch_count,
+        .train = options->train,
+        .train_batch = options->train_batch,
+    };
+    double start = compile_clock();
+    compilation->model =
+        json_model_read(options->arena, options->diag, options->model, &model_options);
+    if (!compilation->model || !diag_ok(options->diag))
+        return false;
+    after_stage(compilation, "read", start);
+    return true;
+}
+
+static bool add_optimizer(Compilation *compilation)
+{
+    Model *model = compilation->model;
+    if (!compilation->options->train || compilation->stopped)
+        return true;
+    double start = compile_clock();
+    if (!optimizer_build(model->program, &model->recipe->optimizer))
+        return false;
+    after_stage(compilation, "optimizer", start);
+    return true;
+}
+
+static bool run_passes(Compilation *compilation)
+{
+    const Options *options = compilation->options;
+    if (compilation->stopped)
+        return true;
+    PipelineOptions passes = {
+        .print_after = options->print_after,
+        .stop_after = options->stop_after,
+        .time_passes = options->time_passes,
+    };
+    return pipeline_run(compilation->model->program, &passes);
+}
+
+bool compile_rest(Compilation *compilation, Level level)
+{
+    const Options *options = compilation->options;
+    if (!add_optimizer(compilation) || !run_passes(compilation) || !diag_ok(compilation->diag))
+        return false;
+    if (level == LEVEL_GRAPH || options->stop_after)
+        return true;
+    double start = compile_clock();
+    if (!lower_program(compilation->model->program, &options->target, compilation->arena,
+                       compilation->diag, &compilation->module))
+        return false;
+    compile_report_time(options, "lower", start);
+    return true;
+}
+
+bool compile_model(Compilation *compilation, const Options *options, Level level)
+{
+    return compile_read(compilation, options) && compile_rest(compilation, level);
+}
+
+CodegenOptions compile_codegen_options(const Compilation *compilation)
+{
+    const Options *options = compilation->options;
+    const Model *model = compilation->model;
+    InputClasses *labels = ARENA_ARRAY(compilation->arena, InputClasses, model->label_count);
+    for (int i = 0; i < model->label_count; i++)
+        labels[i] = (InputClasses){model->labels[i].tensor, model->labels[i].classes};
+    return (CodegenOptions){
+        .emit = options->emit,
+        .threads = options->threads,
+        .weights_beside = options->weights_beside,
+        .static_libc = options->static_libc,
+        .recipe = options->train ? model->recipe : NULL,
+        .labels = labels,
+        .label_count = model->label_count,
+        .compiler = "ingot " INGOT_VERSION,
+        .jobs = options->jobs,
+    };
+}
