@@ -225,7 +225,7 @@ static bool window_result(const ShapeQuery *query, const TensorType *x, TensorTy
 
 bool shape_window(const ShapeQuery *query, TensorType *result)
 {
-    return shape_number(query, 0) && window_result(query, &query->in[0]->type, result);
+    return shape_floating(query, 0) && window_result(query, &query->in[0]->type, result);
 }
 
 bool shape_window_argmax(const ShapeQuery *query, TensorType *result)
@@ -258,7 +258,7 @@ bool shape_window_spread(const ShapeQuery *query, TensorType *result)
 {
     const TensorType *y = &query->in[0]->type;
     TensorType expected;
-    if (!shape_number(query, 0) ||
+    if (!shape_floating(query, 0) ||
         !shape_from_list(query, y->element, query->attr->lists[4], result) ||
         !window_result(query, result, &expected))
         return false;

@@ -1,0 +1,159 @@
+/* Runs graphs by the evaluators of the op table: values in and out, rounding, the order of
+ * evaluation. See eval.h.
+ *
+ * Rounding happens here alone, once per node: a rule computes in double, and in EVALUATE_F32 what
+ * is declared f32 is then rounded to float. For +, -, *, / and sqrt that is the correctly rounded
+ * f32 result; for the others it is the best f32 there is. Integers wrap to their width in both
+ * modes. */
+#include "ir/eval.h"
+
+#include <string.h>
+
+#include "ir/eval_node.h"
+
+static Evaluate *const rules[OP_COUNT] = {
+#define OP(name, in, attributes, traits, shape, gradient, lowering, evaluate) evaluate_##evaluate,
+#include "ir/ops.def"
+#undef OP
+};
+
+Value value_create(Arena *arena, TensorType type)
+{
+    Value value = {.type = type};
+    int64_t count = type_elements(&type);
+    if (element_is_float(type.element))
+        value.numbers = ARENA_ARRAY(arena, double, count);
+    else
+        value.integers = ARENA_ARRAY(arena, int64_t, count);
+    return value;
+}
+
+Value value_read(Arena *arena, TensorType type, const void *data)
+{
+    Value value = value_create(arena, type);
+    int64_t count = type_elements(&type);
+    for (int64_t i = 0; i < count; i++) {
+        switch (type.element) {
+        case TYPE_F32:
+            value.numbers[i] = ((const float *)data)[i];
+            break;
+        case TYPE_F64:
+            value.numbers[i] = ((const double *)data)[i];
+            break;
+        case TYPE_I32:
+            value.integers[i] = ((const int32_t *)data)[i];
+            break;
+        case TYPE_I64:
+            value.integers[i] = ((const int64_t *)data)[i];
+            break;
+        case TYPE_BOOL:
+            value.integers[i] = ((const uint8_t *)data)[i] != 0;
+            break;
+        case TYPE_U8:
+            value.integers[i] = ((const uint8_t *)data)[i];
+            break;
+        case TYPE_I8:
+            value.integers[i] = ((const int8_t *)data)[i];
+            break;
+        }
+    }
+    return value;
+}
+
+void value_write(const Value *value, void *data)
+{
+    int64_t count = type_elements(&value->type);
+    for (int64_t i = 0; i < count; i++) {
+        switch (value->type.element) {
+        case TYPE_F32:
+            ((float *)data)[i] = (float)value->numbers[i];
+            break;
+        case TYPE_F64:
+            ((double *)data)[i] = value->numbers[i];
+            break;
+        case TYPE_I32:
+            ((int32_t *)data)[i] = (int32_t)value->integers[i];
+            break;
+        case TYPE_I64:
+            ((int64_t *)data)[i] = value->integers[i];
+            break;
+        case TYPE_BOOL:
+            ((uint8_t *)data)[i] = value->integers[i] != 0;
+            break;
+        case TYPE_U8:
+            ((uint8_t *)data)[i] = (uint8_t)value->integers[i];
+            break;
+        case TYPE_I8:
+            ((int8_t *)data)[i] = (int8_t)value->integers[i];
+            break;
+        }
+    }
+}
+
+int64_t integer_wrap(ElementType element, int64_t value)
+{
+    switch (element) {
+    case TYPE_I32:
+        return (int32_t)(uint32_t)value;
+    case TYPE_BOOL:
+        return value != 0;
+    case TYPE_U8:
+        return (uint8_t)value;
+    case TYPE_I8:
+        return (int8_t)(uint8_t)value;
+    default:
+        return value;
+    }
+}
+
+static void round_to_type(EvaluatePrecision precision, Value *value)
+{
+    int64_t count = type_elements(&value->type);
+    if (value->integers) {
+        for (int64_t i = 0; i < count; i++)
+            value->integers[i] = integer_wrap(value->type.element, value->integers[i]);
+    } else if (precision == EVALUATE_F32 && value->type.element == TYPE_F32) {
+        for (int64_t i = 0; i < count; i++)
+            value->numbers[i] = (float)value->numbers[i];
+    }
+}
+
+Value node_evaluate(Arena *arena, EvaluatePrecision precision, const Node *node,
+                    const Value *inputs)
+{
+    Value out = value_create(arena, node->type);
+    Evaluation e = {.arena = arena, .node = node, .in = inputs, .out = &out};
+    rules[node->op](&e);
+    round_to_type(precision, &out);
+    return out;
+}
+
+static Value node_value(Arena *arena, EvaluatePrecision precision, const Node *node,
+                        const Value *values)
+{
+    Value *in = ARENA_ARRAY(arena, Value, node->in_count);
+    for (int i = 0; i < node->in_count; i++)
+        in[i] = values[node->in[i]->id];
+    return node_evaluate(arena, precision, node, in);
+}
+
+void graph_evaluate(Arena *arena, EvaluatePrecision precision, const Function *function,
+                    const Value *inputs, Value *states, Value *results)
+{
+    Value *values = ARENA_ARRAY(arena, Value, function->node_count);
+    for (int i = 0; i < function->input_count; i++)
+        values[function->inputs[i]->id] = inputs[i];
+    for (int i = 0; i < function->node_count; i++) {
+        const Node *node = function->nodes[i];
+        if (node->id != i)
+            INGOT_BUG("@%s is not numbered", function->name);
+        if (node->op == OP_state)
+            values[i] = states[node->attr.state->index];
+        else if (node->op != OP_input)
+            values[i] = node_value(arena, precision, node, values);
+    }
+    for (int i = 0; i < function->result_count; i++)
+        results[i] = values[function->results[i].node->id];
+    for (int i = 0; i < function->update_count; i++) /* after every read: states are functional */
+        states[function->updates[i].state->index] = values[function->updates[i].node->id];
+}
