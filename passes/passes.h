@@ -24,13 +24,21 @@ bool pass_fold(Function *f);      /* nodes of constants become constants, by the
 bool pass_cse(Function *f);       /* equal nodes become one */
 bool pass_dce(Function *f);       /* nodes nothing needs go */
 bool pass_expand(Function *f);    /* composites into primitive operations */
+bool pass_freeze(Function *f);     /* states of known value that no function updates become constants */
+bool pass_fold_scale(Function *f); /* scales and shifts of channels go into constant weights */
 
 /* pipeline.c: runs the table of tensor-level passes over every function, verifying between them in debug
- * builds. Options as of the driver: print the program after the named pass; stop after it. */
+ * builds. Options as of the driver. What is printed goes to standard error. */
 typedef struct PipelineOptions {
-    const char *print_after, *stop_after;
+    const char *print_after; /* a pass: the program is printed each time it changed something */
+    const char *stop_after;  /* a pass: nothing is run after its first time */
     bool time_passes;
+    bool constant_states; /* an inference build whose weights nobody will replace: see freeze.c */
 } PipelineOptions;
 bool pipeline_run(Program *program, const PipelineOptions *options);
+
+/* The pass of that name in the table; NULL when there is none. For tests, and to check options. */
+typedef bool PassFunction(Function *f);
+PassFunction *pipeline_find(const char *name);
 
 #endif

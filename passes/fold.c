@@ -1,0 +1,99 @@
+/* Constant folding: what can be computed now is, by the evaluator that is the oracle for everything
+ * else.
+ *
+ *     %1: f32[2] = constant value=[1, 4]           %2: f32[2] = constant value=[1, 2]
+ *     %2: f32[2] = sqrt %1
+ *
+ * Not everything that could be folded should be. An iota or a broadcast costs nothing where it is
+ * used, as a constant it is read from memory: those are folded only as operands of something else,
+ * and a result may not be larger than both GROWTH_LIMIT and the constants it was made of. Nor may
+ * the work be more than the compiler's user would wait for. */
+#include "ir/eval.h"
+#include "passes/passes.h"
+
+enum { GROWTH_LIMIT = 1 << 16, WORK_LIMIT = 1 << 24 };
+
+static bool generates(Op op)
+{
+    return op == OP_iota || op == OP_broadcast;
+}
+
+/* A constant, or an iota or broadcast that can be computed on the way to something else */
+static bool is_known(const Node *node)
+{
+    while (node->op == OP_broadcast)
+        node = node->in[0];
+    return node->op == OP_constant || node->op == OP_iota;
+}
+
+/* Multiply-adds, roughly: a contraction has for each element of the result one for each element of
+ * a filter or row, and that is less than its larger operand. */
+static int64_t work_of(const Node *node)
+{
+    int64_t elements = type_elements(&node->type), largest = 1;
+    for (int i = 0; i < node->in_count; i++) {
+        int64_t operand = type_elements(&node->in[i]->type);
+        largest = operand > largest ? operand : largest;
+    }
+    if (elements > WORK_LIMIT || largest > WORK_LIMIT)
+        return INT64_MAX;
+    return op_is(node->op, CONTRACTS) ? elements * largest : elements + largest;
+}
+
+static bool worth_folding(const Node *node)
+{
+    if (op_is(node->op, LEAF) || node->in_count == 0)
+        return false;
+    int64_t result = type_elements(&node->type), operands = 0;
+    for (int i = 0; i < node->in_count; i++) {
+        if (!is_known(node->in[i]))
+            return false;
+        operands += node->in[i]->op == OP_constant ? type_elements(&node->in[i]->type) : 0;
+    }
+    if (generates(node->op))
+        return result <= operands;
+    return (result <= GROWTH_LIMIT || result <= operands) && work_of(node) <= WORK_LIMIT;
+}
+
+static Value value_of(Arena *arena, const Node *node)
+{
+    if (node->op == OP_constant)
+        return value_read(arena, node->type, node->attr.data);
+    Value *in = ARENA_ARRAY(arena, Value, node->in_count);
+    for (int i = 0; i < node->in_count; i++)
+        in[i] = value_of(arena, node->in[i]);
+    return node_evaluate(arena, EVALUATE_F32, node, in);
+}
+
+static Node *fold(Function *f, const Node *node)
+{
+    Arena *scratch = arena_create();
+    Value value = value_of(scratch, node);
+    void *data = arena_alloc(f->program->arena, (size_t)type_bytes(&node->type));
+    value_write(&value, data);
+    arena_destroy(scratch);
+    f->place = node->place;
+    Node *constant = graph_constant(f, node->type, data);
+    constant->name = node->name;
+    return constant;
+}
+
+bool pass_fold(Function *f)
+{
+    const char *place = f->place;
+    int count = f->node_count;
+    bool changed = false;
+    for (int i = 0; i < count; i++) {
+        Node *node = f->nodes[i];
+        for (int j = 0; j < node->in_count; j++)
+            node->in[j] = node_resolve(node->in[j]);
+        if (!worth_folding(node))
+            continue;
+        node->replacement = fold(f, node);
+        changed = true;
+    }
+    f->place = place;
+    if (changed)
+        function_clean(f);
+    return changed;
+}

@@ -1,0 +1,39 @@
+/* States that nobody will ever change become constants.
+ *
+ *     %1: f32[64,10] = state of=%w                %1: f32[64,10] = constant value=[…]
+ *
+ * For inference builds whose weights are part of the artefact and cannot be replaced
+ * (PipelineOptions.constant_states): everything computed from weights alone is then computed now,
+ * and scales are folded into them (fold_scale.c). A state counts when its value is known and no
+ * function of the program updates it. The constant shares the state's bytes. */
+#include "passes/passes.h"
+
+static bool is_updated(const Program *program, const State *state)
+{
+    for (int i = 0; i < program->function_count; i++)
+        for (int j = 0; j < program->functions[i]->update_count; j++)
+            if (program->functions[i]->updates[j].state == state)
+                return true;
+    return false;
+}
+
+bool pass_freeze(Function *f)
+{
+    const char *place = f->place;
+    int count = f->node_count;
+    bool changed = false;
+    for (int i = 0; i < count; i++) {
+        Node *node = f->nodes[i];
+        if (node->op != OP_state || !node->attr.state->value ||
+            is_updated(f->program, node->attr.state))
+            continue;
+        f->place = node->place;
+        node->replacement = graph_constant(f, node->type, node->attr.state->value);
+        node->replacement->name = node->name;
+        changed = true;
+    }
+    f->place = place;
+    if (changed)
+        function_clean(f);
+    return changed;
+}

@@ -1,0 +1,24 @@
+/* What rewriting passes ask about nodes. Nothing here changes anything. */
+#ifndef INGOT_PASSES_MATCH_H
+#define INGOT_PASSES_MATCH_H
+
+#include "ir/graph.h"
+
+/* Is every element of `node` the same number that is known now? Looks through views of a constant.
+ */
+bool node_uniform(const Node *node, double *value);
+/* The same, and it is this number; of floats to the bit, so that 0 and -0 differ. */
+bool node_is_number(const Node *node, double value);
+/* Surely no element is -0. False when it cannot be seen at a glance. */
+bool node_never_minus_zero(const Node *node);
+/* Surely every element is +0, positive or NaN. */
+bool node_never_negative(const Node *node);
+/* Readers of each node by id, results and updates counted too; in `arena`. */
+int *function_count_uses(Arena *arena, const Function *function);
+
+static inline bool node_is_float(const Node *node)
+{
+    return element_is_float(node->type.element);
+}
+
+#endif

@@ -1,0 +1,98 @@
+/* Identities of reductions and windows.
+ *
+ *     reduce over axes of length 1 → reshape            reduce∘reduce of one kind → reduce over all
+ * their axes window of one element → slice (its step is the stride), and back → pad (interior is
+ * stride-1)
+ *
+ * The sum of one number is that number, -0 included. */
+#include "passes/simplify.h"
+
+#include "passes/match.h"
+
+/* The reduction over `axes` (a bit each) of x, in the shape of `node` */
+static Node *reduce_to(Rewriter *r, Node *node, Node *x, unsigned axes)
+{
+    int64_t list[RANK_LIMIT];
+    int count = 0;
+    for (int i = 0; i < x->type.rank; i++)
+        if (axes & 1u << i)
+            list[count++] = i;
+    bool keep = x->type.rank == node->type.rank;
+    Node *reduced = graph_reduce(r->f, node->op, x, count, list, keep);
+    return reduced ? graph_reshape(r->f, reduced, node->type.rank, node->type.dims) : NULL;
+}
+
+static unsigned axes_of(const Node *reduce)
+{
+    unsigned axes = 0;
+    for (int i = 0; i < reduce->attr.lists[0].count; i++)
+        axes |= 1u << reduce->attr.lists[0].values[i];
+    return axes;
+}
+
+/* Axes of the operand of `inner` that `inner` and then `outer` reduce. */
+static unsigned merged_axes(const Node *outer, const Node *inner)
+{
+    unsigned first = axes_of(inner), second = axes_of(outer), merged = first;
+    bool kept = inner->type.rank == inner->in[0]->type.rank;
+    for (int i = 0, position = 0; i < inner->in[0]->type.rank; i++) {
+        bool present = kept || !(first & 1u << i);
+        if (present && second & 1u << position)
+            merged |= 1u << i;
+        position += present;
+    }
+    return merged;
+}
+
+Node *simplify_reduce(Rewriter *r, Node *node)
+{
+    Node *x = node->in[0];
+    unsigned axes = axes_of(node), longer = 0;
+    for (int i = 0; i < x->type.rank; i++)
+        if (axes & 1u << i && x->type.dims[i] != 1)
+            longer |= 1u << i;
+    if (longer != axes || axes == 0)
+        return reduce_to(r, node, x, longer);
+    if (x->op == node->op && single_use(r, x))
+        return reduce_to(r, node, x->in[0], merged_axes(node, x));
+    return NULL;
+}
+
+static bool single_tap(const Spatial *s)
+{
+    for (int i = 0; i < s->rank; i++)
+        if (s->size[i] != 1 || s->pad[2 * i] != 0 || s->pad[2 * i + 1] != 0)
+            return false;
+    return true;
+}
+
+/* x [n,s…,c] → y [n,o…,c]: window_max, window_sum, window_argmax, window_pick */
+Node *simplify_window(Rewriter *r, Node *node)
+{
+    Spatial s = node_spatial(node);
+    if (!single_tap(&s))
+        return NULL;
+    if (node->op == OP_window_argmax)
+        return graph_broadcast(r->f, graph_scalar(r->f, TYPE_I32, 0.0), node->type.rank,
+                               node->type.dims);
+    int64_t start[RANK_LIMIT] = {0}, step[RANK_LIMIT] = {1, 1, 1, 1, 1, 1, 1, 1};
+    for (int i = 0; i < s.rank; i++)
+        step[i + 1] = s.stride[i];
+    return graph_slice(r->f, node->in[0], start, node->type.dims, step);
+}
+
+/* y [n,o…,c] → x [n,s…,c]: window_spread, window_scatter */
+Node *simplify_window_back(Rewriter *r, Node *node)
+{
+    Spatial s = node_spatial(node);
+    if (!single_tap(&s))
+        return NULL;
+    int64_t before[RANK_LIMIT] = {0}, after[RANK_LIMIT] = {0}, between[RANK_LIMIT] = {0};
+    for (int i = 0; i < s.rank; i++) {
+        int64_t count = node->in[0]->type.dims[i + 1];
+        int64_t span = count ? (count - 1) * s.stride[i] + 1 : 0;
+        after[i + 1] = node->type.dims[i + 1] - span;
+        between[i + 1] = s.stride[i] - 1;
+    }
+    return graph_pad(r->f, node->in[0], before, after, between, 0.0);
+}
