@@ -46,17 +46,27 @@ const char *shape_list_text(const ShapeQuery *query, int count, const int64_t *v
 
 /* Zero is a length like any other, but does not excuse the other lengths: strides must fit as well.
  */
-bool shape_check(const ShapeQuery *query, const TensorType *type)
+bool type_fits(const TensorType *type)
 {
     int64_t count = 1;
+    if (type->rank < 0 || type->rank > RANK_LIMIT)
+        return false;
     for (int i = 0; i < type->rank; i++) {
-        int64_t length = type->dims[i];
-        if (length < 0)
-            return shape_error(query, "axis %d of %s is negative", i, shape_text(query, type));
-        if (!checked_multiply(count, length ? length : 1, &count) || count > ELEMENT_LIMIT)
-            return shape_error(query, "%s is too large: a tensor has at most %" PRId64 " elements",
-                               shape_text(query, type), ELEMENT_LIMIT);
+        int64_t length = type->dims[i] ? type->dims[i] : 1;
+        if (!checked_multiply(count, length, &count) || count > ELEMENT_LIMIT)
+            return false;
     }
+    return true;
+}
+
+bool shape_check(const ShapeQuery *query, const TensorType *type)
+{
+    for (int i = 0; i < type->rank; i++)
+        if (type->dims[i] < 0)
+            return shape_error(query, "axis %d of %s is negative", i, shape_text(query, type));
+    if (!type_fits(type))
+        return shape_error(query, "%s is too large: a tensor has at most %" PRId64 " elements",
+                           shape_text(query, type), ELEMENT_LIMIT);
     return true;
 }
 

@@ -29,6 +29,9 @@ typedef bool ShapeRule(const ShapeQuery *query, TensorType *result);
  * *result comes in holding that type and is checked. False and an error otherwise. */
 bool shape_infer(const ShapeQuery *query, TensorType *result);
 
+/* Rank, lengths and number of elements are within the limits. */
+bool type_fits(const TensorType *type);
+
 /* "matmul: …" at the query's place; returns false. */
 bool shape_error(const ShapeQuery *query, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -37,7 +40,7 @@ bool shape_error(const ShapeQuery *query, const char *format, ...)
 const char *shape_text(const ShapeQuery *query, const TensorType *type);
 const char *shape_list_text(const ShapeQuery *query, int count, const int64_t *values);
 bool shape_from_list(const ShapeQuery *query, ElementType element, IntList dims, TensorType *result);
-bool shape_check(const ShapeQuery *query, const TensorType *type); /* rank, signs, ELEMENT_LIMIT */
+bool shape_check(const ShapeQuery *query, const TensorType *type);
 bool shape_number(const ShapeQuery *query, int input);             /* anything but bool */
 bool shape_floating(const ShapeQuery *query, int input);
 bool shape_equal_elements(const ShapeQuery *query, int a, int b);
