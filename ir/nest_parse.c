@@ -24,14 +24,14 @@
 /* `%name: f32[40]` */
 static bool parse_buffer(Reader *reader, const char **name, ElementType *element, int64_t *count)
 {
-    *name = reader_name(reader, '%', "a %name");
-    if (!*name || !reader_expect(reader, ":") || !reader_element(reader, element) ||
-        !reader_expect(reader, "["))
+    *name = nest_read_name(reader, '%', "a %name");
+    if (!*name || !nest_read_expect(reader, ":") || !nest_read_element(reader, element) ||
+        !nest_read_expect(reader, "["))
         return false;
     const char *start = reader->at;
-    if (!reader_integer(reader, ELEMENT_LIMIT, count) || !reader_expect(reader, "]"))
+    if (!nest_read_integer(reader, ELEMENT_LIMIT, count) || !nest_read_expect(reader, "]"))
         return false;
-    return *count >= 0 || reader_fail(reader, start, "a buffer cannot have a negative size");
+    return *count >= 0 || nest_read_fail(reader, start, "a buffer cannot have a negative size");
 }
 
 static bool parse_block(Reader *reader, Stmt **body);
@@ -39,23 +39,24 @@ static bool parse_block(Reader *reader, Stmt **body);
 static Stmt *parse_loop(Reader *reader, LoopKind kind)
 {
     int64_t begin, end, step = 1, lanes;
-    const char *name = reader_word(reader, "a loop variable");
-    if (!name || !reader_expect(reader, "=") || !reader_integer(reader, ELEMENT_LIMIT, &begin) ||
-        !reader_expect(reader, "..") || !reader_integer(reader, ELEMENT_LIMIT, &end))
+    const char *name = nest_read_word(reader, "a loop variable");
+    if (!name || !nest_read_expect(reader, "=") ||
+        !nest_read_integer(reader, ELEMENT_LIMIT, &begin) || !nest_read_expect(reader, "..") ||
+        !nest_read_integer(reader, ELEMENT_LIMIT, &end))
         return NULL;
-    if (reader_accept_word(reader, "step") && !reader_integer(reader, ELEMENT_LIMIT, &step))
+    if (nest_read_accept_word(reader, "step") && !nest_read_integer(reader, ELEMENT_LIMIT, &step))
         return NULL;
     lanes = end - begin;
     const char *start = reader->at;
-    if (kind == LOOP_VECTOR && reader_accept_word(reader, "of") &&
-        !reader_integer(reader, ELEMENT_LIMIT, &lanes))
+    if (kind == LOOP_VECTOR && nest_read_accept_word(reader, "of") &&
+        !nest_read_integer(reader, ELEMENT_LIMIT, &lanes))
         return NULL;
     if (kind == LOOP_VECTOR && (lanes < 0 || lanes > READER_LANES_LIMIT)) {
-        reader_fail(reader, start, "no vector has that many lanes");
+        nest_read_fail(reader, start, "no vector has that many lanes");
         return NULL;
     }
     int scope = reader->binding_count;
-    Var *var = reader_bind_var(reader, name);
+    Var *var = nest_read_bind_var(reader, name);
     Stmt *body = NULL;
     bool parsed = parse_block(reader, &body);
     reader->binding_count = scope;
@@ -72,13 +73,13 @@ static Stmt *parse_loop(Reader *reader, LoopKind kind)
 static Stmt *parse_store(Reader *reader)
 {
     const char *start = reader->at;
-    const char *name = reader_name(reader, '%', "a statement");
-    const Binding *binding = name ? reader_find(reader, start, name, false) : NULL;
+    const char *name = nest_read_name(reader, '%', "a statement");
+    const Binding *binding = name ? nest_read_find(reader, start, name, false) : NULL;
     if (!binding)
         return NULL;
     Buffer *buffer = binding->buffer;
     if (!buffer) {
-        reader_fail(reader, start, arena_print(reader->arena, "%%%s is no buffer", name));
+        nest_read_fail(reader, start, arena_print(reader->arena, "%%%s is no buffer", name));
         return NULL;
     }
     Offset offset;
@@ -86,10 +87,10 @@ static Stmt *parse_store(Reader *reader)
         return NULL;
     static const char *const modes[] = {"=", "+=", "max=", "min="};
     int mode = 0;
-    while (mode < 4 && !reader_accept(reader, modes[mode]))
+    while (mode < 4 && !nest_read_accept(reader, modes[mode]))
         mode++;
     if (mode == 4) {
-        reader_expected(reader, "\"=\", \"+=\", \"max=\" or \"min=\"");
+        nest_read_expected(reader, "\"=\", \"+=\", \"max=\" or \"min=\"");
         return NULL;
     }
     bool read = buffer->read, written = buffer->written;
@@ -109,14 +110,14 @@ static Stmt *parse_store(Reader *reader)
 static Stmt *parse_let(Reader *reader)
 {
     Temp *temp = ARENA_NEW(reader->arena, Temp);
-    temp->name = reader_name(reader, '%', "a %name");
-    if (!temp->name || !reader_expect(reader, ":") || !reader_element(reader, &temp->element) ||
-        !reader_expect(reader, "="))
+    temp->name = nest_read_name(reader, '%', "a %name");
+    if (!temp->name || !nest_read_expect(reader, ":") ||
+        !nest_read_element(reader, &temp->element) || !nest_read_expect(reader, "="))
         return NULL;
     Expr *value = parse_expr(reader);
     if (!value)
         return NULL;
-    reader_bind(reader, (Binding){.name = temp->name, .temp = temp});
+    nest_read_bind(reader, (Binding){.name = temp->name, .temp = temp});
     return stmt_let(reader->arena, temp, value);
 }
 
@@ -128,7 +129,7 @@ static Stmt *parse_local(Reader *reader)
     if (!parse_buffer(reader, &name, &element, &count))
         return NULL;
     Buffer *buffer = nest_local(reader->arena, name, element, count);
-    reader_bind(reader, (Binding){.name = name, .buffer = buffer});
+    nest_read_bind(reader, (Binding){.name = name, .buffer = buffer});
     return stmt_local(reader->arena, buffer);
 }
 
@@ -139,7 +140,7 @@ static Stmt *parse_statement(Reader *reader)
     static const char *const words[] = {"for", "unroll", "vector", "parallel", "let", "local"};
     enum { LOOPS = 4, LET = 4, LOCAL = 5, WORDS = 6 };
     const char *start = reader->at;
-    const char *word = reader_word(reader, "a statement");
+    const char *word = nest_read_word(reader, "a statement");
     if (!word)
         return NULL;
     for (int i = 0; i < LOOPS; i++)
@@ -149,7 +150,7 @@ static Stmt *parse_statement(Reader *reader)
         return parse_let(reader);
     if (strcmp(word, words[LOCAL]) == 0)
         return parse_local(reader);
-    reader_unknown(reader, start, "statement", word, words, WORDS);
+    nest_read_unknown(reader, start, "statement", word, words, WORDS);
     return NULL;
 }
 
@@ -158,7 +159,7 @@ static bool parse_statements(Reader *reader, Stmt **body)
 {
     int scope = reader->binding_count;
     Stmt **tail = body;
-    while (!reader_accept(reader, "}")) {
+    while (!nest_read_accept(reader, "}")) {
         *tail = parse_statement(reader);
         if (!*tail)
             return false;
@@ -171,15 +172,15 @@ static bool parse_statements(Reader *reader, Stmt **body)
 static bool parse_block(Reader *reader, Stmt **body)
 {
     bool parsed =
-        reader_deeper(reader) && reader_expect(reader, "{") && parse_statements(reader, body);
+        nest_read_deeper(reader) && nest_read_expect(reader, "{") && parse_statements(reader, body);
     reader->depth--;
     return parsed;
 }
 
 static bool parse_argument(Reader *reader)
 {
-    bool inout = reader_accept_word(reader, "inout");
-    bool out = !inout && reader_accept_word(reader, "out");
+    bool inout = nest_read_accept_word(reader, "inout");
+    bool out = !inout && nest_read_accept_word(reader, "out");
     const char *name;
     ElementType element;
     int64_t count;
@@ -188,7 +189,7 @@ static bool parse_argument(Reader *reader)
     Buffer *buffer = kernel_argument(reader->arena, reader->kernel, name, element, count);
     buffer->read = !out;
     buffer->written = out || inout;
-    reader_bind(reader, (Binding){.name = name, .buffer = buffer});
+    nest_read_bind(reader, (Binding){.name = name, .buffer = buffer});
     return true;
 }
 
@@ -197,31 +198,32 @@ static bool parse_facts(Reader *reader)
     Kernel *kernel = reader->kernel;
     for (;;) {
         int64_t *number = NULL;
-        if (reader_accept_word(reader, "may_alias"))
+        if (nest_read_accept_word(reader, "may_alias"))
             kernel->may_alias = true;
-        else if (reader_accept_word(reader, "ordered"))
+        else if (nest_read_accept_word(reader, "ordered"))
             kernel->ordered = true;
-        else if (reader_accept_word(reader, "multiply_adds"))
+        else if (nest_read_accept_word(reader, "multiply_adds"))
             number = &kernel->multiply_adds;
-        else if (reader_accept_word(reader, "steps"))
+        else if (nest_read_accept_word(reader, "steps"))
             number = &kernel->element_steps;
         else
-            return reader_expect(reader, "{");
-        if (number && !(reader_expect(reader, "=") && reader_integer(reader, INT64_MAX, number)))
+            return nest_read_expect(reader, "{");
+        if (number &&
+            !(nest_read_expect(reader, "=") && nest_read_integer(reader, INT64_MAX, number)))
             return false;
     }
 }
 
 static bool parse_scratch(Reader *reader)
 {
-    while (reader_accept_word(reader, "scratch")) {
+    while (nest_read_accept_word(reader, "scratch")) {
         const char *name;
         ElementType element;
         int64_t count;
         if (!parse_buffer(reader, &name, &element, &count))
             return false;
         Buffer *buffer = kernel_scratch(reader->arena, reader->kernel, name, element, count);
-        reader_bind(reader, (Binding){.name = name, .buffer = buffer});
+        nest_read_bind(reader, (Binding){.name = name, .buffer = buffer});
     }
     return true;
 }
@@ -230,17 +232,17 @@ static bool parse_kernel(Reader *reader)
 {
     Kernel *kernel = reader->kernel = ARENA_NEW(reader->arena, Kernel);
     reader->binding_count = reader->depth = 0;
-    if (!reader_expect_word(reader, "kernel"))
+    if (!nest_read_expect_word(reader, "kernel"))
         return false;
-    kernel->name = reader_name(reader, '@', "a kernel's @name");
-    if (!kernel->name || !reader_expect(reader, "("))
+    kernel->name = nest_read_name(reader, '@', "a kernel's @name");
+    if (!kernel->name || !nest_read_expect(reader, "("))
         return false;
-    if (!reader_accept(reader, ")")) {
+    if (!nest_read_accept(reader, ")")) {
         do {
             if (!parse_argument(reader))
                 return false;
-        } while (reader_accept(reader, ","));
-        if (!reader_expect(reader, ")"))
+        } while (nest_read_accept(reader, ","));
+        if (!nest_read_expect(reader, ")"))
             return false;
     }
     return parse_facts(reader) && parse_scratch(reader) && parse_statements(reader, &kernel->body);
@@ -251,7 +253,7 @@ static void next_kernel(Reader *reader)
 {
     const char *next = strstr(reader->at, "\nkernel ");
     reader->at = next ? next : reader->at + strlen(reader->at);
-    reader_skip(reader);
+    nest_read_skip(reader);
 }
 
 Kernel **kernel_parse(Arena *arena, Diag *diag, const char *place, const char *text, int *count)
@@ -260,7 +262,7 @@ Kernel **kernel_parse(Arena *arena, Diag *diag, const char *place, const char *t
     Kernel **kernels = NULL;
     int capacity = 0, errors = diag->error_count;
     *count = 0;
-    reader_skip(&reader);
+    nest_read_skip(&reader);
     do {
         if (!parse_kernel(&reader)) {
             next_kernel(&reader);

@@ -13,26 +13,26 @@
 static bool parse_dynamic(Reader *reader, Offset *offset, int64_t factor)
 {
     if (offset->dynamic)
-        return reader_fail(reader, reader->at, "an offset has at most one dynamic part");
+        return nest_read_fail(reader, reader->at, "an offset has at most one dynamic part");
     offset->dynamic_factor = factor;
-    return reader_expect(reader, "(") && (offset->dynamic = parse_expr(reader)) &&
-           reader_expect(reader, ")");
+    return nest_read_expect(reader, "(") && (offset->dynamic = parse_expr(reader)) &&
+           nest_read_expect(reader, ")");
 }
 
 static bool parse_summand(Reader *reader, Offset *offset, bool negative)
 {
     int64_t factor = 1;
     bool number = isdigit((unsigned char)*reader->at);
-    if (number && !reader_integer(reader, ELEMENT_LIMIT, &factor))
+    if (number && !nest_read_integer(reader, ELEMENT_LIMIT, &factor))
         return false;
     factor = negative ? -factor : factor;
     Affine summand = affine_number(factor);
-    if (!number || reader_accept(reader, "*")) {
+    if (!number || nest_read_accept(reader, "*")) {
         if (*reader->at == '(')
             return parse_dynamic(reader, offset, factor);
         const char *start = reader->at;
-        const char *word = reader_word(reader, "a loop variable");
-        const Binding *binding = word ? reader_find(reader, start, word, true) : NULL;
+        const char *word = nest_read_word(reader, "a loop variable");
+        const Binding *binding = word ? nest_read_find(reader, start, word, true) : NULL;
         if (!binding)
             return false;
         summand = affine_var(reader->arena, binding->var, factor);
@@ -44,19 +44,20 @@ static bool parse_summand(Reader *reader, Offset *offset, bool negative)
 bool parse_offset(Reader *reader, Offset *offset)
 {
     *offset = (Offset){.affine = affine_number(0)};
-    bool negative = reader_accept(reader, "-");
+    bool negative = nest_read_accept(reader, "-");
     for (;;) {
         if (!parse_summand(reader, offset, negative))
             return false;
-        negative = reader_accept(reader, "-");
-        if (!negative && !reader_accept(reader, "+"))
+        negative = nest_read_accept(reader, "-");
+        if (!negative && !nest_read_accept(reader, "+"))
             return true;
     }
 }
 
 bool parse_subscript(Reader *reader, Offset *offset)
 {
-    return reader_expect(reader, "[") && parse_offset(reader, offset) && reader_expect(reader, "]");
+    return nest_read_expect(reader, "[") && parse_offset(reader, offset) &&
+           nest_read_expect(reader, "]");
 }
 
 static Expr *parse_number(Reader *reader)
@@ -64,16 +65,16 @@ static Expr *parse_number(Reader *reader)
     char *end;
     double number = strtod(reader->at, &end);
     if (end == reader->at) {
-        reader_expected(reader, "an expression");
+        nest_read_expected(reader, "an expression");
         return NULL;
     }
     reader->at = end;
-    reader_skip(reader);
+    nest_read_skip(reader);
     ElementType element = TYPE_F32;
-    if (reader_accept(reader, ":") && !reader_element(reader, &element))
+    if (nest_read_accept(reader, ":") && !nest_read_element(reader, &element))
         return NULL;
     if (!element_is_float(element) && !(number >= -0x1p63 && number < 0x1p63)) {
-        reader_fail(reader, end, "the number is too large");
+        nest_read_fail(reader, end, "the number is too large");
         return NULL;
     }
     return expr_number(reader->arena, element, number);
@@ -84,12 +85,12 @@ static Expr *parse_index(Reader *reader)
     ElementType element;
     Offset offset;
     const char *start = reader->at;
-    if (!reader_expect(reader, ":") || !reader_element(reader, &element) ||
-        !reader_expect(reader, "(") || !parse_offset(reader, &offset) ||
-        !reader_expect(reader, ")"))
+    if (!nest_read_expect(reader, ":") || !nest_read_element(reader, &element) ||
+        !nest_read_expect(reader, "(") || !parse_offset(reader, &offset) ||
+        !nest_read_expect(reader, ")"))
         return NULL;
     if (offset.dynamic) {
-        reader_fail(reader, start, "an index has no dynamic part");
+        nest_read_fail(reader, start, "an index has no dynamic part");
         return NULL;
     }
     return expr_index(reader->arena, element, offset.affine);
@@ -99,8 +100,8 @@ static Expr *parse_index(Reader *reader)
 static Expr *parse_read(Reader *reader)
 {
     const char *start = reader->at;
-    const char *name = reader_name(reader, '%', "a name");
-    const Binding *binding = name ? reader_find(reader, start, name, false) : NULL;
+    const char *name = nest_read_name(reader, '%', "a name");
+    const Binding *binding = name ? nest_read_find(reader, start, name, false) : NULL;
     if (!binding)
         return NULL;
     if (binding->temp)
@@ -127,7 +128,7 @@ static bool parse_op(Reader *reader, const char *start, const char *word, Op *op
     for (int i = 0; i < OP_COUNT; i++)
         if (op_is((Op)i, ELEMENTWISE))
             known[count++] = op_name((Op)i);
-    return reader_unknown(reader, start, "element-wise operation", word, known, count);
+    return nest_read_unknown(reader, start, "element-wise operation", word, known, count);
 }
 
 static Expr *parse_lanes(Reader *reader)
@@ -135,24 +136,24 @@ static Expr *parse_lanes(Reader *reader)
     Op op;
     int64_t lanes;
     const char *start = reader->at;
-    const char *word = reader_word(reader, "add, max or min");
+    const char *word = nest_read_word(reader, "add, max or min");
     if (!word || !parse_op(reader, start, word, &op))
         return NULL;
-    const char *name = reader_word(reader, "a name for the lane");
-    if (!name || !reader_expect_word(reader, "of"))
+    const char *name = nest_read_word(reader, "a name for the lane");
+    if (!name || !nest_read_expect_word(reader, "of"))
         return NULL;
     start = reader->at;
-    if (!reader_integer(reader, ELEMENT_LIMIT, &lanes))
+    if (!nest_read_integer(reader, ELEMENT_LIMIT, &lanes))
         return NULL;
     if (lanes < 1 || lanes > READER_LANES_LIMIT) {
-        reader_fail(reader, start, "no vector has that many lanes");
+        nest_read_fail(reader, start, "no vector has that many lanes");
         return NULL;
     }
     int scope = reader->binding_count;
-    Var *var = reader_bind_var(reader, name);
-    Expr *in = reader_expect(reader, "(") ? parse_expr(reader) : NULL;
+    Var *var = nest_read_bind_var(reader, name);
+    Expr *in = nest_read_expect(reader, "(") ? parse_expr(reader) : NULL;
     reader->binding_count = scope;
-    if (!in || !reader_expect(reader, ")"))
+    if (!in || !nest_read_expect(reader, ")"))
         return NULL;
     return expr_lanes(reader->arena, op, var, (int)lanes, in);
 }
@@ -184,11 +185,11 @@ static Expr *parse_apply(Reader *reader, const char *start, const char *word)
     ElementType element = TYPE_F32;
     Expr *in[EXPR_INPUTS];
     int count = 0;
-    if (!parse_op(reader, start, word, &op) || (op == OP_cast && !reader_expect(reader, ":")) ||
-        (op == OP_cast && !reader_element(reader, &element)) ||
-        (op == OP_random && !reader_expect(reader, ":")) ||
-        (op == OP_random && !reader_integer(reader, UINT32_MAX, &stream)) ||
-        !reader_expect(reader, "("))
+    if (!parse_op(reader, start, word, &op) || (op == OP_cast && !nest_read_expect(reader, ":")) ||
+        (op == OP_cast && !nest_read_element(reader, &element)) ||
+        (op == OP_random && !nest_read_expect(reader, ":")) ||
+        (op == OP_random && !nest_read_integer(reader, UINT32_MAX, &stream)) ||
+        !nest_read_expect(reader, "("))
         return NULL;
     do {
         Expr *operand = parse_expr(reader);
@@ -197,12 +198,12 @@ static Expr *parse_apply(Reader *reader, const char *start, const char *word)
         if (count < EXPR_INPUTS)
             in[count] = operand;
         count++;
-    } while (reader_accept(reader, ","));
-    if (!reader_expect(reader, ")"))
+    } while (nest_read_accept(reader, ","));
+    if (!nest_read_expect(reader, ")"))
         return NULL;
     int wanted = op == OP_random ? 4 : op_inputs(op);
     if (count != wanted) {
-        reader_fail(
+        nest_read_fail(
             reader, start,
             arena_print(reader->arena, "%s takes %d operands, not %d", word, wanted, count));
         return NULL;
@@ -219,11 +220,11 @@ static Expr *parse_inner(Reader *reader)
     if (*reader->at == '%')
         return parse_read(reader);
     const char *start = reader->at;
-    size_t length = reader_word_length(reader->at);
+    size_t length = nest_read_word_length(reader->at);
     bool number = length == 3 && (strncmp(start, "inf", 3) == 0 || strncmp(start, "nan", 3) == 0);
     if (length == 0 || number)
         return parse_number(reader);
-    const char *word = reader_word(reader, "an expression");
+    const char *word = nest_read_word(reader, "an expression");
     if (strcmp(word, "index") == 0)
         return parse_index(reader);
     if (strcmp(word, "lanes") == 0)
@@ -233,7 +234,7 @@ static Expr *parse_inner(Reader *reader)
 
 Expr *parse_expr(Reader *reader)
 {
-    if (!reader_deeper(reader))
+    if (!nest_read_deeper(reader))
         return NULL;
     Expr *expr = parse_inner(reader);
     reader->depth--;

@@ -3,7 +3,7 @@
  * it.
  *
  * Functions that return bool or a pointer have reported an error when it is false or NULL, except
- * reader_accept…(), which only look. */
+ * nest_read_accept…(), which only look. */
 #ifndef INGOT_IR_NEST_READER_H
 #define INGOT_IR_NEST_READER_H
 
@@ -37,39 +37,39 @@ typedef struct Offset {
 } Offset;
 
 /* Moves over blanks and comments. */
-void reader_skip(Reader *reader);
+void nest_read_skip(Reader *reader);
 
-/* Errors at `where`, with line and column; always false. reader_unknown() adds `, did you mean "…"`
- * when a known name is near; reader_expected() names what stands there instead. */
-bool reader_fail(Reader *reader, const char *where, const char *message);
-bool reader_unknown(Reader *reader, const char *where, const char *what, const char *word,
-                    const char *const *known, int count);
-bool reader_expected(Reader *reader, const char *what);
+/* Errors at `where`, with line and column; always false. nest_read_unknown() adds `, did you mean
+ * "…"` when a known name is near; nest_read_expected() names what stands there instead. */
+bool nest_read_fail(Reader *reader, const char *where, const char *message);
+bool nest_read_unknown(Reader *reader, const char *where, const char *what, const char *word,
+                       const char *const *known, int count);
+bool nest_read_expected(Reader *reader, const char *what);
 
 /* Fixed tokens: punctuation, and words that must end where the text's word ends. */
-bool reader_accept(Reader *reader, const char *token);
-bool reader_expect(Reader *reader, const char *token);
-bool reader_accept_word(Reader *reader, const char *word);
-bool reader_expect_word(Reader *reader, const char *word);
+bool nest_read_accept(Reader *reader, const char *token);
+bool nest_read_expect(Reader *reader, const char *token);
+bool nest_read_accept_word(Reader *reader, const char *word);
+bool nest_read_expect_word(Reader *reader, const char *word);
 
 /* Length of the bare word at `at`, or 0. */
-size_t reader_word_length(const char *at);
+size_t nest_read_word_length(const char *at);
 /* A bare word such as an operation or a loop variable; `what` was expected. */
-const char *reader_word(Reader *reader, const char *what);
+const char *nest_read_word(Reader *reader, const char *what);
 /* %name or @name by `mark`, which is not part of the result. */
-const char *reader_name(Reader *reader, char mark, const char *what);
+const char *nest_read_name(Reader *reader, char mark, const char *what);
 /* A whole number of at most `limit` either way. Nothing larger than ELEMENT_LIMIT stands in an
  * offset, so those cannot overflow. */
-bool reader_integer(Reader *reader, int64_t limit, int64_t *result);
-bool reader_element(Reader *reader, ElementType *element);
+bool nest_read_integer(Reader *reader, int64_t limit, int64_t *result);
+bool nest_read_element(Reader *reader, ElementType *element);
 
-void reader_bind(Reader *reader, Binding binding);
-Var *reader_bind_var(Reader *reader, const char *name);
+void nest_read_bind(Reader *reader, Binding binding);
+Var *nest_read_bind_var(Reader *reader, const char *name);
 /* The innermost binding of that name, as a loop variable or as a %name. */
-const Binding *reader_find(Reader *reader, const char *where, const char *name, bool var);
+const Binding *nest_read_find(Reader *reader, const char *where, const char *name, bool var);
 
 /* Enters one level of nesting; the caller leaves it with reader->depth--. */
-bool reader_deeper(Reader *reader);
+bool nest_read_deeper(Reader *reader);
 
 /* ir/nest_parse_expr.c */
 bool parse_offset(Reader *reader, Offset *offset);
