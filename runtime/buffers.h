@@ -1,0 +1,17 @@
+/* Arrays for the inputs and outputs of one function. */
+#ifndef INGOT_RUNTIME_BUFFERS_H
+#define INGOT_RUNTIME_BUFFERS_H
+
+#include "runtime/failure.h"
+#include "runtime/model.h"
+
+typedef struct Buffers {
+    void **inputs;  /* each zeroed at first and aligned to 64 */
+    void **outputs;
+    void *block;
+} Buffers;
+
+bool buffers_begin(Buffers *buffers, const IngotFunction *function, Failure *failure);
+void buffers_end(Buffers *buffers); /* safe on a zeroed one */
+
+#endif

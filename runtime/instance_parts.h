@@ -1,0 +1,25 @@
+/* The inside of an instance, for the files that make it, save it and load it. */
+#ifndef INGOT_RUNTIME_INSTANCE_PARTS_H
+#define INGOT_RUNTIME_INSTANCE_PARTS_H
+
+#include "runtime/failure.h"
+#include "runtime/instance.h"
+#include "runtime/team.h"
+
+/* One block of memory holds it all, in this order, each part aligned to 64:
+ * this structure, `found`, the state block, the arena, the scratch of every member. */
+struct IngotInstance {
+    IngotTeam team;
+    const IngotModel *model;
+    unsigned char *state;
+    unsigned char *arena;
+    unsigned char *scratch;
+    int64_t *found; /* for loading: where each state's bytes begin in the file, or -1 */
+    IngotParallel *parallel;
+    void *pool;
+    int32_t threads;
+    bool owned; /* the block is ours to free */
+    Failure failure;
+};
+
+#endif

@@ -1,0 +1,11 @@
+/* A standalone model: the descriptor that the compiler made, and its command line. */
+#include "runtime/system.h"
+
+#include "runtime/command.h"
+
+extern const IngotModel ingot_descriptor __attribute__((visibility("hidden")));
+
+int main(int argc, char **argv)
+{
+    return ingot_main(&ingot_descriptor, argc, argv);
+}

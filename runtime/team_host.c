@@ -1,0 +1,17 @@
+/* The team of the host's own pool, which arrives as IngotOptions.parallel. A host that gives none gets
+ * a team of one: the result is the same bits. */
+#include "runtime/system.h"
+
+#include "runtime/team.h"
+
+void ingot_team_default_parallel(void *pool, int32_t members, IngotWork *work, void *argument)
+{
+    (void)pool;
+    (void)members;
+    work(argument, 0, 1);
+}
+
+int32_t ingot_team_default_threads(void)
+{
+    return 1;
+}
