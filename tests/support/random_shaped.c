@@ -1,0 +1,368 @@
+/* The generator's steps that know about shapes: contractions, windows, reductions, data movement,
+ * and the composites over an axis. */
+#include <math.h>
+
+#include "tests/support/random_parts.h"
+
+/* [..,m,k]·[..,k,n]: the other operand has all outer axes, some of them, or none */
+void step_matmul(Maker *m)
+{
+    Item *x = pick_item(m, TYPE_F32, 2, false);
+    if (!x)
+        return;
+    const TensorType *type = &x->node->type;
+    TensorType other = *type;
+    int dropped = (int)pick(m, 0, type->rank - 2);
+    other.rank -= dropped;
+    for (int i = 0; i < other.rank - 2; i++)
+        other.dims[i] = chance(m, 30) ? 1 : type->dims[i + dropped];
+    bool left = chance(m, 70); /* x is the left operand */
+    int64_t summed = type->dims[type->rank - (left ? 1 : 2)], length = pick_length(m);
+    other.dims[other.rank - 2] = left ? summed : length;
+    other.dims[other.rank - 1] = left ? length : summed;
+    if (type_elements(&other) > SMALL)
+        return;
+    Node *y = new_input(m, TYPE_F32, other.rank, other.dims);
+    enter(m, left ? graph_matmul(m->f, x->node, y) : graph_matmul(m->f, y, x->node),
+          (double)summed * x->bound * INPUT_BOUND, false);
+}
+
+/* Strides, dilations and paddings that leave at least one position over `type`. */
+static bool pick_spatial(Maker *m, const TensorType *type, Spatial *spatial)
+{
+    *spatial = (Spatial){.rank = type->rank - 2, .groups = 1};
+    if (spatial->rank < 1 || spatial->rank > 3)
+        return false;
+    for (int i = 0; i < spatial->rank; i++) {
+        spatial->size[i] = pick(m, 1, 4);
+        spatial->stride[i] = chance(m, 60) ? 1 : pick(m, 2, 3);
+        spatial->dilation[i] = chance(m, 75) ? 1 : 2;
+        int64_t extent = (spatial->size[i] - 1) * spatial->dilation[i] + 1;
+        spatial->pad[2 * i] = chance(m, 50) ? 0 : pick(m, 0, extent - 1);
+        spatial->pad[2 * i + 1] = chance(m, 50) ? 0 : pick(m, 0, extent - 1);
+        if (extent > type->dims[i + 1] + spatial->pad[2 * i] + spatial->pad[2 * i + 1])
+            return false;
+    }
+    return true;
+}
+
+static int64_t taps(const Spatial *spatial)
+{
+    int64_t count = 1;
+    for (int i = 0; i < spatial->rank; i++)
+        count *= spatial->size[i];
+    return count;
+}
+
+/* An image with few enough channels, and weights that fit it. */
+static Item *pick_image(Maker *m, Spatial *spatial)
+{
+    Item *x = pick_item(m, TYPE_F32, 3, false);
+    if (!x || !pick_spatial(m, &x->node->type, spatial))
+        return NULL;
+    return x;
+}
+
+static TensorType pick_weights(Maker *m, const TensorType *x, Spatial *spatial)
+{
+    static const int64_t groups[] = {1, 1, 1, 2, 3};
+    int64_t channels = x->dims[x->rank - 1], out = pick(m, 1, 9);
+    TensorType type = type_make(TYPE_F32, x->rank, x->dims);
+    for (int i = 0; i < spatial->rank; i++)
+        type.dims[i] = spatial->size[i];
+    int64_t wanted = chance(m, 15) ? channels : groups[pick(m, 0, 4)];
+    if (channels % wanted == 0)
+        spatial->groups = wanted;
+    if (out % spatial->groups != 0)
+        out = spatial->groups * (1 + out % 2);
+    type.dims[type.rank - 2] = channels / spatial->groups;
+    type.dims[type.rank - 1] = out;
+    return type;
+}
+
+void step_conv(Maker *m)
+{
+    Spatial spatial;
+    Item *x = pick_image(m, &spatial);
+    if (!x)
+        return;
+    TensorType type = pick_weights(m, &x->node->type, &spatial);
+    if (type_elements(&type) > SMALL)
+        return;
+    Node *w = new_input(m, TYPE_F32, type.rank, type.dims);
+    double terms = (double)(taps(&spatial) * type.dims[type.rank - 2]);
+    enter(m, graph_conv(m->f, x->node, w, &spatial), terms * x->bound * INPUT_BOUND, false);
+}
+
+/* Both adjoints, of a convolution that is made for its shape. */
+void step_conv_back(Maker *m)
+{
+    Spatial spatial;
+    Item *x = pick_image(m, &spatial);
+    if (!x)
+        return;
+    TensorType type = pick_weights(m, &x->node->type, &spatial);
+    if (type_elements(&type) > SMALL)
+        return;
+    Node *w = new_input(m, TYPE_F32, type.rank, type.dims);
+    Node *y = graph_conv(m->f, x->node, w, &spatial);
+    if (type_elements(&y->type) > SMALL)
+        return;
+    Node *dy = new_input(m, TYPE_F32, y->type.rank, y->type.dims);
+    double terms = (double)(taps(&spatial) * type.dims[type.rank - 1]);
+    enter(m, graph_conv_transpose(m->f, dy, w, &spatial, &x->node->type),
+          terms * INPUT_BOUND * INPUT_BOUND, false);
+    terms = (double)(type_elements(&y->type) / y->type.dims[y->type.rank - 1]);
+    enter(m, graph_conv_filter(m->f, x->node, dy, &spatial, &type), terms * x->bound * INPUT_BOUND,
+          false);
+}
+
+void step_window(Maker *m)
+{
+    Spatial spatial;
+    Item *x = pick_image(m, &spatial);
+    if (!x)
+        return;
+    for (int i = 0; i < spatial.rank; i++) /* no window without a tap, whose maximum is infinite */
+        if (spatial.dilation[i] > 1)
+            return;
+    bool sum = chance(m, 50);
+    enter(m, graph_window(m->f, sum ? OP_window_sum : OP_window_max, x->node, &spatial),
+          sum ? x->bound * (double)taps(&spatial) : x->bound, !sum && x->exact);
+}
+
+/* argmax, then pick from another tensor there, then scatter back */
+void step_window_taps(Maker *m)
+{
+    Spatial spatial;
+    Item *x = pick_item(m, TYPE_F32, 3, true);
+    if (!x || !pick_spatial(m, &x->node->type, &spatial))
+        return;
+    TensorType type = x->node->type;
+    Node *where = graph_window(m->f, OP_window_argmax, x->node, &spatial);
+    Node *other = new_input(m, TYPE_F32, type.rank, type.dims);
+    Node *picked = graph_window_pick(m->f, other, where, &spatial);
+    enter(m, where, 0, true);
+    enter(m, picked, INPUT_BOUND, true);
+    enter(m, graph_window_scatter(m->f, picked, where, &spatial, &type),
+          INPUT_BOUND * (double)taps(&spatial), false);
+}
+
+void step_window_spread(Maker *m)
+{
+    Spatial spatial;
+    Item *x = pick_image(m, &spatial);
+    if (!x)
+        return;
+    Node *sum = graph_window(m->f, OP_window_sum, x->node, &spatial);
+    enter(m, graph_window_spread(m->f, sum, &spatial, &x->node->type),
+          x->bound * (double)(taps(&spatial) * taps(&spatial)), false);
+}
+
+void step_reduce(Maker *m)
+{
+    static const Op ops[] = {OP_reduce_sum, OP_reduce_sum, OP_reduce_max, OP_reduce_min};
+    Op op = ops[pick(m, 0, 3)];
+    Item *x = pick_item(m, chance(m, 85) ? TYPE_F32 : TYPE_I32, 1, false);
+    int64_t axes[RANK_LIMIT];
+    int count = 0;
+    double terms = 1;
+    if (!x)
+        return;
+    for (int i = 0; i < x->node->type.rank; i++) {
+        if (!chance(m, 50))
+            continue;
+        axes[count++] = i;
+        terms *= (double)x->node->type.dims[i];
+    }
+    if (count > 0)
+        enter(m, graph_reduce(m->f, op, x->node, count, axes, chance(m, 40)),
+              op == OP_reduce_sum ? x->bound * terms : x->bound,
+              x->exact && (op != OP_reduce_sum || x->node->type.element == TYPE_I32));
+}
+
+void step_argmax(Maker *m)
+{
+    Item *x = pick_item(m, chance(m, 80) ? TYPE_F32 : TYPE_I32, 1, true);
+    if (x)
+        enter(m, graph_argmax(m->f, x->node, pick(m, 0, x->node->type.rank - 1)), 0, true);
+}
+
+static Item *pick_any(Maker *m, int rank)
+{
+    static const ElementType elements[] = {TYPE_F32, TYPE_F32, TYPE_F32, TYPE_I32, TYPE_BOOL};
+    return pick_item(m, elements[pick(m, 0, 4)], rank, false);
+}
+
+/* joins two neighbouring axes, or splits one off, or adds one of length 1 */
+void step_reshape(Maker *m)
+{
+    Item *x = pick_any(m, 0);
+    if (!x)
+        return;
+    const TensorType *type = &x->node->type;
+    TensorType shape = *type;
+    if (type->rank >= 2 && chance(m, 60)) {
+        int at = (int)pick(m, 0, type->rank - 2);
+        shape.dims[at] *= shape.dims[at + 1];
+        for (int i = at + 1; i + 1 < type->rank; i++)
+            shape.dims[i] = type->dims[i + 1];
+        shape.rank--;
+    } else if (type->rank < 6) {
+        int at = (int)pick(m, 0, type->rank);
+        for (int i = type->rank; i > at; i--)
+            shape.dims[i] = type->dims[i - 1];
+        shape.dims[at] = 1;
+        shape.rank++;
+        for (int64_t d = 7; at + 1 < shape.rank && d > 1; d--) {
+            if (shape.dims[at + 1] % d == 0) {
+                shape.dims[at] = d;
+                shape.dims[at + 1] /= d;
+                break;
+            }
+        }
+    }
+    enter(m, graph_reshape(m->f, x->node, shape.rank, shape.dims), x->bound, x->exact);
+}
+
+void step_transpose(Maker *m)
+{
+    Item *x = pick_any(m, 2);
+    int64_t order[RANK_LIMIT];
+    if (!x)
+        return;
+    int rank = x->node->type.rank;
+    for (int i = 0; i < rank; i++) {
+        int j = (int)pick(m, 0, i);
+        order[i] = order[j];
+        order[j] = i;
+    }
+    enter(m, graph_transpose(m->f, x->node, order), x->bound, x->exact);
+}
+
+void step_broadcast(Maker *m)
+{
+    Item *x = pick_any(m, 0);
+    int64_t dims[RANK_LIMIT], count = 1;
+    if (!x)
+        return;
+    const TensorType *type = &x->node->type;
+    int added = type->rank < 4 ? (int)pick(m, 0, 2) : 0;
+    for (int i = 0; i < type->rank + added; i++) {
+        dims[i] = i < added ? pick(m, 1, 5) : type->dims[i - added];
+        if (i >= added && dims[i] == 1)
+            dims[i] = pick(m, 1, 5);
+        count *= dims[i];
+    }
+    if (count <= SMALL)
+        enter(m, graph_broadcast(m->f, x->node, type->rank + added, dims), x->bound, x->exact);
+}
+
+void step_slice(Maker *m)
+{
+    Item *x = pick_any(m, 1);
+    int64_t start[RANK_LIMIT], count[RANK_LIMIT], step[RANK_LIMIT];
+    if (!x)
+        return;
+    for (int i = 0; i < x->node->type.rank; i++) {
+        int64_t length = x->node->type.dims[i];
+        start[i] = chance(m, 50) ? 0 : pick(m, 0, length - 1);
+        step[i] = chance(m, 60) ? 1 : pick(m, 2, 3);
+        count[i] = pick(m, 1, (length - start[i] - 1) / step[i] + 1);
+    }
+    enter(m, graph_slice(m->f, x->node, start, count, step), x->bound, x->exact);
+}
+
+void step_reverse(Maker *m)
+{
+    Item *x = pick_any(m, 1);
+    int64_t axes[RANK_LIMIT];
+    int count = 0;
+    if (!x)
+        return;
+    for (int i = 0; i < x->node->type.rank; i++)
+        if (chance(m, 50))
+            axes[count++] = i;
+    enter(m, graph_reverse(m->f, x->node, count, axes), x->bound, x->exact);
+}
+
+void step_pad(Maker *m)
+{
+    Item *x = pick_any(m, 1);
+    int64_t before[RANK_LIMIT], after[RANK_LIMIT], interior[RANK_LIMIT];
+    if (!x)
+        return;
+    for (int i = 0; i < x->node->type.rank; i++) {
+        before[i] = pick(m, 0, 2);
+        after[i] = pick(m, 0, 2);
+        interior[i] = chance(m, 70) ? 0 : pick(m, 1, 2);
+    }
+    bool number = x->node->type.element == TYPE_F32;
+    enter(m,
+          graph_pad(m->f, x->node, before, after, interior,
+                    number ? (double)pick(m, -2, 2) / 2 : (double)pick(m, 0, 1)),
+          fmax(x->bound, 1), x->exact);
+}
+
+void step_concat(Maker *m)
+{
+    Item *x = pick_any(m, 1);
+    if (!x)
+        return;
+    TensorType type = x->node->type;
+    int64_t axis = pick(m, 0, type.rank - 1);
+    Node *parts[3] = {x->node};
+    int count = (int)pick(m, 1, 3);
+    for (int i = 1; i < count; i++) {
+        type.dims[axis] = pick(m, 1, 5);
+        parts[i] = chance(m, 30) ? x->node : new_input(m, type.element, type.rank, type.dims);
+    }
+    enter(m, graph_concat(m->f, count, parts, axis), fmax(x->bound, INPUT_BOUND), x->exact);
+}
+
+void step_gather(Maker *m)
+{
+    Item *x = pick_any(m, 1);
+    int64_t dims[2] = {pick(m, 1, 9), pick(m, 1, 3)};
+    if (!x || x->node->type.rank > 5)
+        return;
+    Node *rows = new_input(m, TYPE_I32, (int)pick(m, 0, 2), dims); /* some lie outside */
+    enter(m, graph_gather(m->f, x->node, rows), x->bound, x->exact);
+}
+
+void step_scatter_add(Maker *m)
+{
+    Item *x = pick_item(m, chance(m, 80) ? TYPE_F32 : TYPE_I32, 1, false);
+    if (!x)
+        return;
+    TensorType type = x->node->type;
+    Node *rows = new_input(m, TYPE_I32, 1, type.dims);
+    double terms = (double)type.dims[0];
+    type.dims[0] = pick(m, 1, 9);
+    enter(m, graph_scatter_add(m->f, x->node, rows, type.rank, type.dims), x->bound * terms,
+          type.element == TYPE_I32);
+}
+
+void step_softmax(Maker *m)
+{
+    Item *x = pick_item(m, TYPE_F32, 1, false);
+    bool logarithm = chance(m, 40);
+    if (x)
+        enter(m,
+              graph_softmax(m->f, logarithm ? OP_log_softmax : OP_softmax, x->node,
+                            pick(m, 0, x->node->type.rank - 1)),
+              logarithm ? 2 * x->bound + 8 : 1, false);
+}
+
+void step_row_loss(Maker *m)
+{
+    Item *x = pick_item(m, TYPE_F32, 1, false);
+    if (!x)
+        return;
+    const TensorType *type = &x->node->type;
+    Node *labels = new_input(m, TYPE_I32, type->rank - 1, type->dims);
+    labels = graph_binary_scalar(m->f, OP_mod, graph_unary(m->f, OP_abs, labels),
+                                 (double)type->dims[type->rank - 1]);
+    enter(m, graph_binary(m->f, OP_softmax_cross_entropy, x->node, labels), 2 * x->bound + 8,
+          false);
+}
