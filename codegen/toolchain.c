@@ -63,8 +63,7 @@ const char *toolchain_file(Arena *arena, const Toolchain *toolchain, const char 
 
 /* --- programs ----------------------------------------------------------------------------------- */
 
-/* Is there an executable of this name, by $PATH unless it has a slash? */
-static bool is_program(Arena *arena, const char *name)
+bool toolchain_has_program(Arena *arena, const char *name)
 {
     if (strchr(name, '/'))
         return access(name, X_OK) == 0;
@@ -98,7 +97,7 @@ static bool find_native(Arena *arena, Diag *diag, Toolchain *toolchain)
     bool named = chosen && chosen[strspn(chosen, " ")];
     if (!split_compiler(arena, diag, named ? chosen : "cc", toolchain))
         return false;
-    if (!is_program(arena, toolchain->compiler[0]))
+    if (!toolchain_has_program(arena, toolchain->compiler[0]))
         return diag_error(diag, named ? "CC" : NULL,
                           "%s is not installed, which links for this machine: install Debian's package gcc",
                           toolchain->compiler[0]);
@@ -114,7 +113,7 @@ static bool find_cross(Arena *arena, Diag *diag, Toolchain *toolchain)
     toolchain->compiler_words = 1;
     toolchain->objcopy = arena_print(arena, "%s-objcopy", triple);
     toolchain->archiver = arena_print(arena, "%s-ar", triple);
-    if (is_program(arena, toolchain->compiler[0]))
+    if (toolchain_has_program(arena, toolchain->compiler[0]))
         return true;
     const char *package = arena_copy_text(arena, triple);
     for (char *c = strchr(package, '_'); c; c = strchr(c, '_'))

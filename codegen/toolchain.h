@@ -25,6 +25,9 @@ bool toolchain_find(Arena *arena, Diag *diag, const Target *target, Toolchain *t
 /* A file of the runtime's folder, "main.o". */
 const char *toolchain_file(Arena *arena, const Toolchain *toolchain, const char *name);
 
+/* Is there an executable of this name, by $PATH unless it has a slash? */
+bool toolchain_has_program(Arena *arena, const char *name);
+
 /* Runs a program and waits. `words` ends with NULL. False and an error that begins with `place`
  * and `what` ("cannot be linked") and quotes what the program wrote to standard error, when it fails. */
 bool toolchain_run(Diag *diag, const char *place, const char *what, const char *const *words);

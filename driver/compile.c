@@ -22,6 +22,11 @@ void compile_report_time(const Options *options, const char *stage, double start
 }
 
 /* The stages of this file answer to --print-after and --stop-after like passes do. */
+static bool is_stage(const char *name)
+{
+    return strcmp(name, "read") == 0 || strcmp(name, "optimizer") == 0;
+}
+
 static void after_stage(Compilation *compilation, const char *stage, double start)
 {
     const Options *options = compilation->options;
@@ -29,16 +34,25 @@ static void after_stage(Compilation *compilation, const char *stage, double star
     if (options->print_after && strcmp(options->print_after, stage) == 0) {
         Text text = text_create(compilation->arena);
         graph_print(compilation->model->program, &text);
-        fprintf(stderr, "# after %s\n%s", stage, text.data);
+        fprintf(stderr, "// after %s\n%s", stage, text.data);
     }
     if (options->stop_after && strcmp(options->stop_after, stage) == 0)
         compilation->stopped = true;
+}
+
+static bool check_pass(Diag *diag, const char *option, const char *name)
+{
+    return !name || is_stage(name) || pipeline_find(name) ||
+           diag_error(diag, option, "there is no pass \"%s\"; docs/passes.md lists them", name);
 }
 
 bool compile_read(Compilation *compilation, const Options *options)
 {
     *compilation =
         (Compilation){.arena = options->arena, .diag = options->diag, .options = options};
+    if (!check_pass(options->diag, "--print-after", options->print_after) ||
+        !check_pass(options->diag, "--stop-after", options->stop_after))
+        return false;
     ModelOptions model_options = {
         .batches = options->batches,
         .batch_count = options->batch_count,
@@ -54,7 +68,7 @@ bool compile_read(Compilation *compilation, const Options *options)
     return true;
 }
 
-static bool add_optimizer(Compilation *compilation)
+bool compile_optimizer(Compilation *compilation)
 {
     Model *model = compilation->model;
     if (!compilation->options->train || compilation->stopped)
@@ -75,6 +89,7 @@ static bool run_passes(Compilation *compilation)
         .print_after = options->print_after,
         .stop_after = options->stop_after,
         .time_passes = options->time_passes,
+        .constant_states = options->freeze,
     };
     return pipeline_run(compilation->model->program, &passes);
 }
@@ -82,7 +97,7 @@ static bool run_passes(Compilation *compilation)
 bool compile_rest(Compilation *compilation, Level level)
 {
     const Options *options = compilation->options;
-    if (!add_optimizer(compilation) || !run_passes(compilation) || !diag_ok(compilation->diag))
+    if (!compile_optimizer(compilation) || !run_passes(compilation) || !diag_ok(compilation->diag))
         return false;
     if (level == LEVEL_GRAPH || options->stop_after)
         return true;

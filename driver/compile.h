@@ -19,10 +19,11 @@ typedef struct Compilation {
     bool stopped;  /* --stop-after named a stage that has been passed */
 } Compilation;
 
-/* Both stages; false when options->diag has got an error. */
+/* All of it; false when options->diag has got an error. */
 bool compile_model(Compilation *compilation, const Options *options, Level level);
-/* The two halves of it, for who wants to do something in between. */
+/* The parts of it, for who wants to do something in between. compile_rest() is optimizer, passes and lowering. */
 bool compile_read(Compilation *compilation, const Options *options);
+bool compile_optimizer(Compilation *compilation);
 bool compile_rest(Compilation *compilation, Level level);
 
 /* What codegen wants to know, from options and model. */

@@ -187,6 +187,13 @@ static bool set_train(Options *options, const char *name, const char *value)
     return true;
 }
 
+static bool set_freeze(Options *options, const char *name, const char *value)
+{
+    (void)name, (void)value;
+    options->freeze = true;
+    return true;
+}
+
 static bool set_static(Options *options, const char *name, const char *value)
 {
     (void)name, (void)value;
@@ -246,11 +253,13 @@ static const OptionRow rows[] = {
     {"--batch", "N[,N…]", ALL_COMMANDS, set_batch,
      "rows of data in one call of infer; 1 otherwise; several make several functions"},
     {"--train-batch", "N", ALL_COMMANDS, set_train_batch,
-     "rows of data in one step of training; what the model says otherwise"},
+     "rows of data in one step of training; what the model says otherwise (check: 8)"},
     {"--threads", "WAY", ALL_COMMANDS, set_threads,
      "openmp (default), none, or host: the threads of the program that loads the library"},
     {"--weights", "WHERE", COMMAND_BUILD, set_weights,
      "embed (default) or beside: in OUT.safetensors, which the program reads when it starts"},
+    {"--freeze", NULL, ALL_COMMANDS, set_freeze,
+     "weights become constants of the code: faster, and nothing can replace them"},
     {"--static", NULL, COMMAND_BUILD, set_static,
      "with the C library inside: runs on any Linux kernel of the target"},
     {"--seed", "N", COMMAND_CHECK, set_seed,
@@ -377,6 +386,8 @@ static bool check_together(Options *options)
                 options->emit == EMIT_ASSEMBLY || options->stop_after;
     if (options->output && strcmp(options->output, "-") == 0 && !text)
         return diag_error(options->diag, "-o", "only text is written to standard output");
+    if (options->freeze && options->train)
+        return diag_error(options->diag, "--freeze", "what is frozen cannot be trained: not with --train");
     if (options->static_libc && (options->emit != EMIT_EXECUTABLE || text))
         return diag_error(options->diag, "--static", "is for programs: --emit=exe");
     return true;

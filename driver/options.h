@@ -33,6 +33,7 @@ typedef struct Options {
     Stop stop;
     EmitKind emit;
     bool train;
+    bool freeze;
     const char *triple, *cpu;
     Target target;
     int64_t batches[BATCH_LIMIT]; /* ascending, each once */

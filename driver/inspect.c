@@ -1,0 +1,153 @@
+/* `ingot inspect`: what a model consists of and what it will need, before anything runs. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "driver/commands.h"
+#include "driver/compile.h"
+
+/* 1797 as "1,797" */
+static const char *with_commas(Arena *arena, int64_t number)
+{
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%" PRId64, number);
+    Text text = text_create(arena);
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            text_add(&text, ",");
+        text_add_bytes(&text, digits + i, 1);
+    }
+    return text.data;
+}
+
+/* 38440 as "37.5 KiB" */
+static const char *as_bytes(Arena *arena, int64_t bytes)
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    if (bytes < 1024)
+        return arena_print(arena, "%d B", (int)bytes);
+    double size = (double)bytes / 1024;
+    int unit = 0;
+    for (; size >= 1024 && unit < 3; unit++)
+        size /= 1024;
+    return arena_print(arena, "%.1f %s", size, units[unit]);
+}
+
+/* --- tables ------------------------------------------------------------------------------------- */
+
+enum { COLUMNS = 6 };
+
+typedef struct Table {
+    Arena *arena;
+    const char *(*rows)[COLUMNS];
+    int count, capacity;
+    int columns;
+    int left; /* that many columns are words, the others numbers */
+} Table;
+
+static void table_add(Table *table, const char *const *cells)
+{
+    table->rows = arena_grow(table->arena, table->rows, table->count, &table->capacity, sizeof *table->rows);
+    memcpy(table->rows[table->count++], cells, (size_t)table->columns * sizeof *cells);
+}
+
+static void table_print(const Table *table)
+{
+    int widths[COLUMNS] = {0};
+    for (int i = 0; i < table->count; i++)
+        for (int j = 0; j < table->columns; j++)
+            if ((int)strlen(table->rows[i][j]) > widths[j])
+                widths[j] = (int)strlen(table->rows[i][j]);
+    for (int i = 0; i < table->count; i++) {
+        for (int j = 0; j < table->columns; j++) {
+            bool last = j + 1 == table->columns;
+            printf("%s%*s", j ? "  " : "", j < table->left ? (last ? 0 : -widths[j]) : widths[j],
+                   table->rows[i][j]);
+        }
+        putchar('\n');
+    }
+}
+
+/* --- what is shown ------------------------------------------------------------------------------ */
+
+static void print_layers(Arena *arena, const Model *model)
+{
+    Table table = {.arena = arena, .columns = 5, .left = 3};
+    table_add(&table, (const char *[]){"layer", "kind", "output", "parameters", "multiply-adds"});
+    int64_t parameters = 0, multiply_adds = 0;
+    for (int i = 0; i < model->layer_count; i++) {
+        const LayerSummary *layer = &model->layers[i];
+        char buffer[TYPE_TEXT_BYTES];
+        const char *type = arena_copy_text(arena, type_print(&layer->output, buffer));
+        table_add(&table, (const char *[]){layer->name ? layer->name : "", layer->kind, type,
+                                           with_commas(arena, layer->parameters),
+                                           with_commas(arena, layer->multiply_adds)});
+        parameters += layer->parameters;
+        multiply_adds += layer->multiply_adds;
+    }
+    table_add(&table, (const char *[]){"all", "", "", with_commas(arena, parameters),
+                                       with_commas(arena, multiply_adds)});
+    table_print(&table);
+}
+
+static void print_functions(Arena *arena, const Module *module)
+{
+    Table table = {.arena = arena, .columns = 6, .left = 1};
+    table_add(&table, (const char *[]){"function", "batch", "multiply-adds", "kernel calls", "temporaries",
+                                       "each thread"});
+    for (int i = 0; i < module->schedule_count; i++) {
+        const Schedule *schedule = module->schedules[i];
+        const Function *function = schedule->function;
+        table_add(&table,
+                  (const char *[]){function->name, function->batch ? with_commas(arena, function->batch) : "-",
+                                   with_commas(arena, schedule->multiply_adds),
+                                   with_commas(arena, schedule->call_count),
+                                   as_bytes(arena, schedule->arena_bytes),
+                                   as_bytes(arena, schedule->scratch_bytes)});
+    }
+    table_print(&table);
+}
+
+static int64_t most(const Module *module, bool scratch)
+{
+    int64_t largest = 0;
+    for (int i = 0; i < module->schedule_count; i++) {
+        const Schedule *schedule = module->schedules[i];
+        int64_t bytes = scratch ? schedule->scratch_bytes : schedule->arena_bytes;
+        largest = bytes > largest ? bytes : largest;
+    }
+    return largest;
+}
+
+static void print_memory(Arena *arena, const Module *module)
+{
+    const Program *program = module->program;
+    int64_t weights = 0, all = 0;
+    for (int i = 0; i < program->state_count; i++) {
+        int64_t bytes = type_bytes(&program->states[i]->type);
+        all += bytes;
+        weights += program->states[i]->parameter ? bytes : 0;
+    }
+    int64_t temporaries = most(module, false), scratch = most(module, true);
+    printf("weights      %s\n", as_bytes(arena, weights));
+    printf("all states   %s\n", as_bytes(arena, all));
+    printf("constants    %s\n", as_bytes(arena, module->constant_bytes));
+    printf("temporaries  %s and %s for each thread, of the function that needs the most\n",
+           as_bytes(arena, temporaries), as_bytes(arena, scratch));
+    printf("an instance  %s with one thread\n",
+           as_bytes(arena, module->state_bytes + temporaries + scratch));
+}
+
+int command_inspect(const Options *options)
+{
+    Compilation compilation;
+    if (!compile_model(&compilation, options, LEVEL_NEST))
+        return 1;
+    Arena *arena = compilation.arena;
+    printf("%s, for %s, %s\n\n", compilation.model->program->name, options->target.triple, options->target.name);
+    print_layers(arena, compilation.model);
+    putchar('\n');
+    print_functions(arena, &compilation.module);
+    putchar('\n');
+    print_memory(arena, &compilation.module);
+    return 0;
+}

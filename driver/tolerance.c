@@ -1,0 +1,113 @@
+/* Bounds for rounding errors; see tolerance.h. */
+#include "driver/tolerance.h"
+
+#include <math.h>
+
+/* Terms added up for one element of the result; 1 where nothing is. */
+static double terms_of(const Node *node)
+{
+    double in = (double)type_elements(&node->in[0]->type);
+    double out = fmax(1, (double)type_elements(&node->type));
+    const TensorType *first = &node->in[0]->type;
+    switch (node->op) {
+    case OP_matmul:
+        return (double)first->dims[first->rank - 1];
+    case OP_conv:
+    case OP_conv_transpose: {
+        const TensorType *w = &node->in[1]->type;
+        int kept = node->op == OP_conv ? w->rank - 1 : w->rank - 2;
+        return (double)type_elements(w) / fmax(1, (double)w->dims[kept]);
+    }
+    case OP_conv_filter:
+        return (double)type_elements(&node->in[1]->type) /
+               fmax(1, (double)node->in[1]->type.dims[node->in[1]->type.rank - 1]);
+    case OP_scatter_add:
+        return 1 + in / out;
+    default:
+        break;
+    }
+    if (op_is(node->op, WINDOWS)) {
+        Spatial spatial = node_spatial(node);
+        double taps = 1;
+        for (int i = 0; i < spatial.rank; i++)
+            taps *= (double)spatial.size[i];
+        return taps;
+    }
+    if (op_is(node->op, COMPOSITE) && first->rank > 0)
+        return (double)first->dims[first->rank - 1];
+    return op_is(node->op, REDUCES) ? in / out : 1;
+}
+
+static double cost_of(const Node *node)
+{
+    if (op_is(node->op, LEAF) || op_is(node->op, VIEW))
+        return 0;
+    double terms = terms_of(node);
+    return 1 + (terms > 1 ? sqrt(terms) : 0) + (op_is(node->op, COMPOSITE) ? 4 : 0);
+}
+
+double *tolerance_depths(Arena *arena, const Function *function)
+{
+    double *depths = ARENA_ARRAY(arena, double, function->node_count);
+    for (int i = 0; i < function->node_count; i++) {
+        Node *node = function->nodes[i];
+        double deepest = 0;
+        for (int j = 0; j < node->in_count; j++)
+            deepest = fmax(deepest, *(double *)node_resolve(node->in[j])->mark);
+        depths[i] = deepest + cost_of(node);
+        node->mark = &depths[i];
+    }
+    return depths;
+}
+
+/* Equal, or both not a number. */
+static bool same(double a, double b)
+{
+    return a == b || (isnan(a) && isnan(b));
+}
+
+static Difference compare_integers(const Value *got, const Value *want, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (got->integers[i] != want->integers[i])
+            return (Difference){
+                .largest = fabs((double)got->integers[i] - (double)want->integers[i]),
+                .element = i,
+                .got = (double)got->integers[i],
+                .want = (double)want->integers[i],
+                .wrong = true,
+            };
+    return (Difference){0};
+}
+
+Difference tolerance_compare(const Value *got, const Value *want, const Value *rounded, double depth)
+{
+    int64_t count = type_elements(&got->type);
+    if (!element_is_float(got->type.element))
+        return compare_integers(got, rounded, count);
+    double scale = 0, noise = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (isfinite(want->numbers[i]))
+            scale = fmax(scale, fabs(want->numbers[i]));
+        double apart = fabs(want->numbers[i] - rounded->numbers[i]);
+        if (isfinite(apart))
+            noise = fmax(noise, apart);
+    }
+    double unit = got->type.element == TYPE_F64 ? 0x1p-52 : 0x1p-23;
+    Difference worst = {.allowed = unit * (1 + depth) * scale + 8 * noise + 0x1p-126, .largest = -1};
+    for (int64_t i = 0; i < count; i++) {
+        double g = got->numbers[i], w = want->numbers[i];
+        double apart = same(g, w) || same(g, rounded->numbers[i]) ? 0 : fabs(g - w);
+        if (isnan(apart))
+            apart = INFINITY;
+        if (apart > worst.largest) {
+            worst.largest = apart;
+            worst.element = i;
+            worst.got = g;
+            worst.want = w;
+        }
+    }
+    worst.largest = fmax(worst.largest, 0);
+    worst.wrong = worst.largest > worst.allowed;
+    return worst;
+}
