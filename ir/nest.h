@@ -146,6 +146,7 @@ typedef struct Kernel {
     Stmt *body;
     bool may_alias;
     bool parallel;         /* has a parallel loop */
+    bool ordered;          /* its loops meet the same places more than once: never shared out */
     int64_t multiply_adds; /* of one call */
     int64_t element_steps; /* element-wise operations of one call, roughly: decides whether threads pay */
     int next_var;

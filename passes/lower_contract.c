@@ -1,0 +1,298 @@
+/* Contractions: matrix product, convolution and both gradients of each are one kind of nest,
+ *
+ *     for output axes { acc = 0; for reduced axes { acc += A[affine] * B[affine] } epilogue }
+ *
+ * and differ in nothing but their affine offsets. Borders are padded copies, so no index is ever tested. */
+#include <string.h>
+
+#include "passes/lowering.h"
+
+static Stmt *contraction(Lowering *l, Node *root, const Axes *outer, const Coordinates *at, Reduction *reduction,
+                         Expr *a, Expr *b)
+{
+    ElementType element = root->type.element;
+    reduction->mode = STORE_ADD;
+    reduction->first = expr_number(l->arena, element, 0);
+    if (a && b)
+        reduction->term = expr_apply(l->arena, OP_mul, element, 2, (Expr *[]){a, b});
+    return axes_loops(l, outer, lower_reduction(l, reduction, element, at));
+}
+
+static void finish(Lowering *l, Node *root, int64_t multiply_adds, Stmt *body)
+{
+    l->kernel->multiply_adds = multiply_adds;
+    l->kernel->element_steps = type_elements(&root->type) * l->group->member_count;
+    kernel_end(l, body);
+}
+
+/* a [.., m, k], b [.., k, n] → [.., m, n] */
+static void lower_matmul(Lowering *l, Node *root)
+{
+    const TensorType *a = &root->in[0]->type, *b = &root->in[1]->type;
+    Axes axes = {0};
+    Reduction reduction = {0};
+    Coordinates at = axes_of_type(l, &axes, &root->type);
+    int64_t depth = a->dims[a->rank - 1];
+    Affine k = axes_add(l, &reduction.axes, "k", depth);
+    Coordinates at_a = lower_broadcast(a, &at), at_b = lower_broadcast(b, &at);
+    at_a.at[a->rank - 2] = at.at[at.rank - 2];
+    at_a.at[a->rank - 1] = k;
+    at_b.at[b->rank - 2] = k;
+    at_b.at[b->rank - 1] = at.at[at.rank - 1];
+    Stmt *body = contraction(l, root, &axes, &at, &reduction, lower_read(l, root->in[0], &at_a),
+                             lower_read(l, root->in[1], &at_b));
+    finish(l, root, type_elements(&root->type) * depth, body);
+}
+
+static Expr *load_slot(Lowering *l, Slot *slot, const TensorType *type, const Coordinates *at)
+{
+    return expr_load(l->arena, lower_argument(l, slot), lower_offset(l->arena, type, at));
+}
+
+/* One axis of channels in `groups` blocks: its block and place as axes, and their sum as a coordinate. */
+typedef struct Channels {
+    Affine group, inside;
+} Channels;
+
+static Affine channel_of(Lowering *l, const Channels *c, int64_t inside_extent)
+{
+    return affine_add(l->arena, affine_scale(l->arena, c->group, inside_extent), c->inside);
+}
+
+/* Kernel sizes of the convolution a node belongs to: the leading dims of its weights. */
+static void kernel_sizes(const TensorType *weights, int64_t sizes[3])
+{
+    for (int i = 0; i < weights->rank - 2; i++)
+        sizes[i] = weights->dims[i];
+}
+
+void spatial_border(const Spatial *s, const int64_t *kernel, const TensorType *x, const TensorType *y, int64_t *before,
+                    int64_t *after)
+{
+    memset(before, 0, RANK_LIMIT * sizeof *before);
+    memset(after, 0, RANK_LIMIT * sizeof *after);
+    for (int i = 0; i < s->rank; i++) {
+        int64_t reach = (y->dims[i + 1] - 1) * s->stride[i] + (kernel[i] - 1) * s->dilation[i] + 1;
+        before[i + 1] = s->pad[2 * i];
+        int64_t missing = reach - s->pad[2 * i] - x->dims[i + 1];
+        after[i + 1] = missing > 0 ? missing : 0;
+    }
+}
+
+static Affine tap_position(Lowering *l, const Spatial *s, int i, Affine out, Affine tap)
+{
+    return affine_add(l->arena, affine_scale(l->arena, out, s->stride[i]),
+                      affine_scale(l->arena, tap, s->dilation[i]));
+}
+
+/* y[n, o.., g·OC+oc] = Σ x[n, o·stride + k·dilation, g·IC+ic] · w[k.., ic, g·OC+oc] */
+static void lower_conv(Lowering *l, Node *root)
+{
+    Spatial s = node_spatial(root);
+    const TensorType *y = &root->type, *w = &root->in[1]->type;
+    int64_t sizes[3], before[RANK_LIMIT], after[RANK_LIMIT];
+    kernel_sizes(w, sizes);
+    spatial_border(&s, sizes, &root->in[0]->type, y, before, after);
+    TensorType x;
+    Group *group = l->group;
+    const char *name = l->kernel->name;
+    Slot *padded = lower_padded(l, root->in[0], before, after, 0, &x);
+    kernel_begin(l, group, name);
+
+    int last = s.rank + 1;
+    Axes axes = {0};
+    Reduction reduction = {0};
+    Coordinates at = {.rank = y->rank}, at_x = {.rank = y->rank}, at_w = {.rank = w->rank};
+    at.at[0] = at_x.at[0] = axes_add(l, &axes, "n", y->dims[0]);
+    static const char *const out_names[] = {"oh", "ow", "od"}, *const tap_names[] = {"kh", "kw", "kd"};
+    for (int i = 0; i < s.rank; i++)
+        at.at[i + 1] = axes_add(l, &axes, out_names[i], y->dims[i + 1]);
+    int64_t outs = y->dims[last] / s.groups, ins = w->dims[s.rank];
+    Channels out = {.group = axes_add(l, &axes, "g", s.groups)};
+    out.inside = axes_add(l, &axes, "oc", outs);
+    for (int i = 0; i < s.rank; i++) {
+        at_w.at[i] = axes_add(l, &reduction.axes, tap_names[i], sizes[i]);
+        at_x.at[i + 1] = tap_position(l, &s, i, at.at[i + 1], at_w.at[i]);
+    }
+    Channels in = {.group = out.group, .inside = axes_add(l, &reduction.axes, "ic", ins)};
+    at.at[last] = at_w.at[s.rank + 1] = channel_of(l, &out, outs);
+    at_w.at[s.rank] = in.inside;
+    at_x.at[last] = channel_of(l, &in, ins);
+    Expr *a = padded ? load_slot(l, padded, &x, &at_x) : lower_read(l, root->in[0], &at_x);
+    Stmt *body = contraction(l, root, &axes, &at, &reduction, a, lower_read(l, root->in[1], &at_w));
+    finish(l, root, type_elements(y) * type_elements(w) / w->dims[w->rank - 1], body);
+}
+
+/* dw[k.., ic, g·OC+oc] = Σ x[n, o·stride + k·dilation, g·IC+ic] · dy[n, o.., g·OC+oc] */
+static void lower_conv_filter(Lowering *l, Node *root)
+{
+    Spatial s = node_spatial(root);
+    const TensorType *w = &root->type, *dy = &root->in[1]->type;
+    int64_t sizes[3], before[RANK_LIMIT], after[RANK_LIMIT];
+    kernel_sizes(w, sizes);
+    spatial_border(&s, sizes, &root->in[0]->type, dy, before, after);
+    TensorType x;
+    Group *group = l->group;
+    const char *name = l->kernel->name;
+    Slot *padded = lower_padded(l, root->in[0], before, after, 0, &x);
+    kernel_begin(l, group, name);
+
+    int last = s.rank + 1;
+    Axes axes = {0};
+    Reduction reduction = {0};
+    Coordinates at = {.rank = w->rank}, at_x = {.rank = dy->rank}, at_y = {.rank = dy->rank};
+    static const char *const out_names[] = {"oh", "ow", "od"}, *const tap_names[] = {"kh", "kw", "kd"};
+    for (int i = 0; i < s.rank; i++)
+        at.at[i] = axes_add(l, &axes, tap_names[i], sizes[i]);
+    int64_t outs = dy->dims[last] / s.groups, ins = w->dims[s.rank];
+    Channels in = {.inside = axes_add(l, &axes, "ic", ins)};
+    Channels out = {.group = axes_add(l, &axes, "g", s.groups)};
+    out.inside = axes_add(l, &axes, "oc", outs);
+    in.group = out.group;
+    at_x.at[0] = at_y.at[0] = axes_add(l, &reduction.axes, "n", dy->dims[0]);
+    for (int i = 0; i < s.rank; i++) {
+        at_y.at[i + 1] = axes_add(l, &reduction.axes, out_names[i], dy->dims[i + 1]);
+        at_x.at[i + 1] = tap_position(l, &s, i, at_y.at[i + 1], at.at[i]);
+    }
+    at.at[s.rank] = in.inside;
+    at.at[s.rank + 1] = at_y.at[last] = channel_of(l, &out, outs);
+    at_x.at[last] = channel_of(l, &in, ins);
+    Expr *a = padded ? load_slot(l, padded, &x, &at_x) : lower_read(l, root->in[0], &at_x);
+    Stmt *body = contraction(l, root, &axes, &at, &reduction, a, lower_read(l, root->in[1], &at_y));
+    finish(l, root, type_elements(dy) * type_elements(w) / w->dims[w->rank - 1], body);
+}
+
+/* ---- conv_transpose: dx[i] = Σ over taps k with (i + pad - k·dilation) divisible by stride
+ *
+ * Along one axis the positions i fall into `stride` phases: i = stride·q + first. In one phase the taps that meet are
+ * k = tap + t·tap_step, and they meet y at q + from - t·from_step: affine again. One nest for each combination of phases. */
+typedef struct Phase {
+    int64_t first, count;       /* positions: i = stride·q + first, q = 0..count */
+    int64_t tap, tap_step, taps; /* k = tap + t·tap_step, t = 0..taps */
+    int64_t from, from_step;     /* o = q + from - t·from_step */
+} Phase;
+
+static int64_t greatest_common_divisor(int64_t a, int64_t b)
+{
+    return b ? greatest_common_divisor(b, a % b) : a;
+}
+
+static Phase phase_of(const Spatial *s, int i, int64_t kernel, int64_t size, int64_t first)
+{
+    int64_t stride = s->stride[i], dilation = s->dilation[i], pad = s->pad[2 * i];
+    Phase p = {.first = first, .count = size > first ? (size - first + stride - 1) / stride : 0};
+    p.tap_step = stride / greatest_common_divisor(stride, dilation);
+    while (p.tap < p.tap_step && (first + pad - p.tap * dilation) % stride != 0)
+        p.tap++;
+    if (p.tap == p.tap_step || p.tap >= kernel)
+        return p; /* no tap meets: these positions are nought */
+    p.taps = (kernel - 1 - p.tap) / p.tap_step + 1;
+    p.from = (first + pad - p.tap * dilation) / stride;
+    p.from_step = p.tap_step * dilation / stride;
+    return p;
+}
+
+static void transpose_border(const Spatial *s, const int64_t *sizes, const TensorType *x, const TensorType *y,
+                             int64_t *before, int64_t *after)
+{
+    memset(before, 0, RANK_LIMIT * sizeof *before);
+    memset(after, 0, RANK_LIMIT * sizeof *after);
+    for (int i = 0; i < s->rank; i++) {
+        for (int64_t first = 0; first < s->stride[i]; first++) {
+            Phase p = phase_of(s, i, sizes[i], x->dims[i + 1], first);
+            if (!p.taps || !p.count)
+                continue;
+            int64_t lowest = p.from - (p.taps - 1) * p.from_step, highest = p.count - 1 + p.from;
+            if (-lowest > before[i + 1])
+                before[i + 1] = -lowest;
+            if (highest - (y->dims[i + 1] - 1) > after[i + 1])
+                after[i + 1] = highest - (y->dims[i + 1] - 1);
+        }
+    }
+}
+
+typedef struct Transposed {
+    Spatial s;
+    Node *root;
+    Slot *padded; /* y with a border, or NULL */
+    TensorType y;
+    int64_t before[RANK_LIMIT];
+} Transposed;
+
+static Stmt *transposed_nest(Lowering *l, const Transposed *t, const Phase *phases)
+{
+    const TensorType *x = &t->root->type, *w = &t->root->in[1]->type;
+    int last = t->s.rank + 1;
+    Axes axes = {0};
+    Reduction reduction = {0};
+    Coordinates at = {.rank = x->rank}, at_y = {.rank = x->rank}, at_w = {.rank = w->rank};
+    Affine q[3];
+    bool meets = true;
+    at.at[0] = at_y.at[0] = axes_add(l, &axes, "n", x->dims[0]);
+    static const char *const out_names[] = {"ih", "iw", "id"}, *const tap_names[] = {"kh", "kw", "kd"};
+    for (int i = 0; i < t->s.rank; i++) {
+        q[i] = axes_add(l, &axes, out_names[i], phases[i].count);
+        at.at[i + 1] = affine_add(l->arena, affine_scale(l->arena, q[i], t->s.stride[i]),
+                                  affine_number(phases[i].first));
+        meets = meets && phases[i].taps > 0;
+    }
+    int64_t ins = w->dims[t->s.rank], outs = w->dims[t->s.rank + 1] / t->s.groups;
+    Channels in = {.group = axes_add(l, &axes, "g", t->s.groups)};
+    in.inside = axes_add(l, &axes, "ic", ins);
+    at.at[last] = channel_of(l, &in, ins);
+    if (!meets)
+        return contraction(l, t->root, &axes, &at, &reduction, NULL, NULL);
+    for (int i = 0; i < t->s.rank; i++) {
+        Affine tap = axes_add(l, &reduction.axes, tap_names[i], phases[i].taps);
+        at_w.at[i] = affine_add(l->arena, affine_scale(l->arena, tap, phases[i].tap_step),
+                                affine_number(phases[i].tap));
+        Affine from = affine_add(l->arena, q[i], affine_number(phases[i].from + t->before[i + 1]));
+        at_y.at[i + 1] = affine_add(l->arena, from, affine_scale(l->arena, tap, -phases[i].from_step));
+    }
+    Channels out = {.group = in.group, .inside = axes_add(l, &reduction.axes, "oc", outs)};
+    at_w.at[t->s.rank] = in.inside;
+    at_w.at[t->s.rank + 1] = at_y.at[last] = channel_of(l, &out, outs);
+    Expr *a = t->padded ? load_slot(l, t->padded, &t->y, &at_y) : lower_read(l, t->root->in[0], &at_y);
+    return contraction(l, t->root, &axes, &at, &reduction, a, lower_read(l, t->root->in[1], &at_w));
+}
+
+static Stmt *transposed_phases(Lowering *l, const Transposed *t, const int64_t *sizes, int axis, Phase *phases)
+{
+    if (axis == t->s.rank)
+        return transposed_nest(l, t, phases);
+    Stmt *all = NULL;
+    for (int64_t first = 0; first < t->s.stride[axis]; first++) {
+        phases[axis] = phase_of(&t->s, axis, sizes[axis], t->root->type.dims[axis + 1], first);
+        if (phases[axis].count)
+            all = stmt_append(all, transposed_phases(l, t, sizes, axis + 1, phases));
+    }
+    return all;
+}
+
+static void lower_conv_transpose(Lowering *l, Node *root)
+{
+    Transposed t = {.s = node_spatial(root), .root = root};
+    const TensorType *y = &root->in[0]->type, *w = &root->in[1]->type;
+    int64_t sizes[3], after[RANK_LIMIT];
+    kernel_sizes(w, sizes);
+    transpose_border(&t.s, sizes, &root->type, y, t.before, after);
+    Group *group = l->group;
+    const char *name = l->kernel->name;
+    t.padded = lower_padded(l, root->in[0], t.before, after, 0, &t.y);
+    kernel_begin(l, group, name);
+    Phase phases[3];
+    Stmt *body = transposed_phases(l, &t, sizes, 0, phases);
+    finish(l, root, type_elements(y) * type_elements(w) / w->dims[w->rank - 1], body);
+}
+
+void lower_root_contract(Lowering *l, Node *root)
+{
+    if (root->op == OP_matmul)
+        lower_matmul(l, root);
+    else if (root->op == OP_conv)
+        lower_conv(l, root);
+    else if (root->op == OP_conv_filter)
+        lower_conv_filter(l, root);
+    else
+        lower_conv_transpose(l, root);
+}

@@ -1,0 +1,136 @@
+/* What the files lower*.c share: the state of lowering one function, and how values are read in a kernel.
+ *
+ * Lowering makes the plainest loops there are; passes/schedule_kernel.c then gives them their shape:
+ *
+ *     for i = 0..64 { for j = 0..512 {            one loop for each axis of the result longer than 1
+ *       local %acc: f32[1]
+ *       %acc[0] = 0
+ *       for k = 0..784 { %acc[0] += mul(%x[784*i + k], %w[512*k + j]) }
+ *       %y[512*i + j] = max(add(%acc[0], %b[j]), 0)
+ *     } }
+ */
+#ifndef INGOT_PASSES_LOWERING_H
+#define INGOT_PASSES_LOWERING_H
+
+#include "ir/nest.h"
+#include "passes/fuse.h"
+#include "passes/schedule_kernel.h"
+
+typedef struct Coordinates {
+    int rank;
+    Affine at[RANK_LIMIT];
+} Coordinates;
+
+typedef struct Destinations { /* where a stored node goes: the first is where others read it */
+    Slot **slots;
+    int count, capacity;
+} Destinations;
+
+typedef struct Padded { /* a copy of a tensor with a border, made once */
+    const Node *node;
+    int64_t before[RANK_LIMIT], after[RANK_LIMIT];
+    double value;
+    Slot *slot;
+    struct Padded *next;
+} Padded;
+
+typedef struct Packed { /* an operand in panels, made once */
+    const Slot *source;
+    const char *text; /* of the kernel that packs it */
+    Slot *slot;
+    struct Packed *next;
+} Packed;
+
+typedef struct Lowering {
+    Arena *arena;
+    Module *module;
+    const Target *target;
+    Schedule *schedule;
+    Function *function;
+    Fusion *fusion;
+    Destinations *destinations; /* by Node.id, of stored nodes */
+    Slot **leaf_slots;          /* by Node.id, of inputs, states, constants */
+    Padded *padded;
+    Packed *packed;
+    int *readers; /* by Node.id: how many members of its own group read it */
+
+    /* the kernel being made */
+    Group *group;
+    Kernel *kernel;
+    Slot **arguments;
+    int argument_count, argument_capacity;
+    Expr **values; /* by Node.id: the value of a member at the current point */
+    int temps;
+} Lowering;
+
+/* ---- reading and storing (access.c) ---- */
+
+/* The element of `node` at `at`: a load, or the expression that computes it again. */
+Expr *lower_read(Lowering *l, Node *node, const Coordinates *at);
+/* The coordinates of an operand that is broadcast to a shape in which `at` is a point. */
+Coordinates lower_broadcast(const TensorType *operand, const Coordinates *at);
+/* Row-major offset of `at` in `type`. */
+Affine lower_offset(Arena *arena, const TensorType *type, const Coordinates *at);
+/* The kernel's argument that stands for this slot. */
+Buffer *lower_argument(Lowering *l, Slot *slot);
+/* Where others read a stored node or leaf. */
+Slot *lower_slot(Lowering *l, const Node *node);
+Slot *schedule_add_slot(Arena *arena, Schedule *schedule, SlotKind kind, const char *name, TensorType type);
+
+/* ---- kernels (lower.c) ---- */
+
+void kernel_begin(Lowering *l, Group *group, const char *name);
+/* Schedules the kernel's loops for the target and appends the call. */
+void kernel_end(Lowering *l, Stmt *body);
+/* Everything the group computes behind its root, at point `at`, and all stores: `root_value` is the root's
+ * value there, NULL when the group has no root. */
+Stmt *lower_epilogue(Lowering *l, Expr *root_value, const Coordinates *at);
+/* Loops over `count` axes around body; axes of extent 1 get no loop (their coordinate is 0). */
+Stmt *lower_loops(Lowering *l, int count, const Var *const *vars, const int64_t *extents, Stmt *body);
+/* A new loop variable as a coordinate; the number 0 when the extent is 1 (then *var is NULL). */
+Affine lower_axis(Lowering *l, const char *name, int64_t extent, const Var **var);
+/* The copy of `node` with this border; `node` itself (its slot) where all are 0. *type: the padded shape. */
+Slot *lower_padded(Lowering *l, Node *node, const int64_t *before, const int64_t *after, double value,
+                   TensorType *type);
+
+typedef struct Axes { /* loop axes gathered on the way */
+    int count;
+    const Var *vars[2 * RANK_LIMIT];
+    int64_t extents[2 * RANK_LIMIT];
+} Axes;
+Affine axes_add(Lowering *l, Axes *axes, const char *name, int64_t extent);
+Stmt *axes_loops(Lowering *l, const Axes *axes, Stmt *body);
+/* One axis for each dim of `type`; returns the point. */
+Coordinates axes_of_type(Lowering *l, Axes *axes, const TensorType *type);
+
+/* ---- one for each word in the lowering column of ops.def ---- */
+typedef void LowerRoot(Lowering *l, Node *root);
+void lower_root_reduce(Lowering *l, Node *root);
+void lower_root_argmax(Lowering *l, Node *root);
+void lower_root_contract(Lowering *l, Node *root);
+void lower_root_window(Lowering *l, Node *root);
+void lower_root_scatter(Lowering *l, Node *root);
+void lower_root_pad(Lowering *l, Node *root);
+void lower_root_concat(Lowering *l, Node *root);
+void lower_root_gather(Lowering *l, Node *root);
+void lower_root_scatter_add(Lowering *l, Node *root);
+
+/* `local %acc; %acc[0] = first; for … { update }; epilogue(%acc[0])` around one output point. */
+typedef struct Reduction {
+    StoreMode mode;
+    Expr *first;
+    Expr *term;
+    Axes axes; /* reduced */
+} Reduction;
+Stmt *lower_reduction(Lowering *l, const Reduction *reduction, ElementType element, const Coordinates *at);
+
+/* The smallest or largest value of a type, as a number: what max and min start from. */
+double element_lowest(ElementType element);
+double element_highest(ElementType element);
+
+/* Borders of a convolution's or window's input so that every tap lies inside: before = pad, after as needed. */
+void spatial_border(const Spatial *s, const int64_t *kernel, const TensorType *x, const TensorType *y, int64_t *before,
+                    int64_t *after);
+
+
+#endif

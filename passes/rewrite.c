@@ -1,0 +1,93 @@
+/* Copying parts of a kernel with some variables replaced; see rewrite.h. */
+#include "passes/rewrite.h"
+
+void replace_var(Replace *replace, const Var *var, Affine by)
+{
+    if (!var)
+        return;
+    if (replace->count == REPLACE_LIMIT)
+        INGOT_BUG("more than %d variables replaced at once", REPLACE_LIMIT);
+    replace->vars[replace->count] = var;
+    replace->by[replace->count++] = by;
+}
+
+Affine rewrite_affine(Arena *arena, Affine a, const Replace *replace)
+{
+    for (int i = 0; i < replace->count; i++)
+        if (affine_factor(a, replace->vars[i]))
+            a = affine_replace(arena, a, replace->vars[i], replace->by[i]);
+    return a;
+}
+
+Expr *rewrite_expr(Arena *arena, Expr *expr, const Replace *replace)
+{
+    if (!expr)
+        return NULL;
+    if (expr == replace->operand)
+        return replace->operand_by;
+    Expr *copy = ARENA_NEW(arena, Expr);
+    *copy = *expr;
+    if (expr->kind == EXPR_LOAD && replace->local && expr->buffer == replace->local) {
+        copy->buffer = replace->local_by;
+        copy->offset = replace->local_offset;
+        return copy;
+    }
+    copy->offset = rewrite_affine(arena, expr->offset, replace);
+    copy->dynamic = rewrite_expr(arena, expr->dynamic, replace);
+    for (int i = 0; i < expr->in_count; i++)
+        copy->in[i] = rewrite_expr(arena, expr->in[i], replace);
+    return copy;
+}
+
+Stmt *rewrite_stmts(Arena *arena, const Stmt *stmt, const Replace *replace)
+{
+    Stmt *first = NULL;
+    for (; stmt; stmt = stmt->next) {
+        Stmt *copy = ARENA_NEW(arena, Stmt);
+        *copy = *stmt;
+        copy->next = NULL;
+        copy->body = rewrite_stmts(arena, stmt->body, replace);
+        copy->offset = rewrite_affine(arena, stmt->offset, replace);
+        copy->value = rewrite_expr(arena, stmt->value, replace);
+        copy->dynamic = rewrite_expr(arena, stmt->dynamic, replace);
+        if (replace->local && stmt->buffer == replace->local) {
+            copy->buffer = replace->local_by;
+            copy->offset = replace->local_offset;
+        }
+        first = stmt_append(first, copy);
+    }
+    return first;
+}
+
+static void visit_expr_affines(const Expr *expr, VisitAffine *visit, void *argument)
+{
+    if (!expr)
+        return;
+    if (expr->kind == EXPR_LOAD || expr->kind == EXPR_INDEX)
+        visit(argument, expr->offset);
+    visit_expr_affines(expr->dynamic, visit, argument);
+    for (int i = 0; i < expr->in_count; i++)
+        visit_expr_affines(expr->in[i], visit, argument);
+}
+
+void visit_affines(const Stmt *stmt, VisitAffine *visit, void *argument)
+{
+    for (; stmt; stmt = stmt->next) {
+        if (stmt->kind == STMT_STORE)
+            visit(argument, stmt->offset);
+        visit_expr_affines(stmt->value, visit, argument);
+        visit_expr_affines(stmt->dynamic, visit, argument);
+        visit_affines(stmt->body, visit, argument);
+    }
+}
+
+void visit_loads(const Expr *expr, VisitLoad *visit, void *argument)
+{
+    if (!expr)
+        return;
+    if (expr->kind == EXPR_LOAD || expr->kind == EXPR_INDEX)
+        visit(argument, expr);
+    visit_loads(expr->dynamic, visit, argument);
+    for (int i = 0; i < expr->in_count; i++)
+        visit_loads(expr->in[i], visit, argument);
+}

@@ -1,0 +1,33 @@
+/* Copying parts of a kernel with some variables replaced: what tiling and vectorising are made of. */
+#ifndef INGOT_PASSES_REWRITE_H
+#define INGOT_PASSES_REWRITE_H
+
+#include "ir/nest.h"
+
+enum { REPLACE_LIMIT = 8 };
+
+typedef struct Replace {
+    int count;
+    const Var *vars[REPLACE_LIMIT]; /* each becomes… */
+    Affine by[REPLACE_LIMIT];       /* …this */
+    const Buffer *local;            /* loads and stores of this buffer at 0, when not NULL… */
+    Buffer *local_by;               /* …go to this one… */
+    Affine local_offset;            /* …at this offset */
+    const Expr *operand;            /* this very expression, when not NULL, becomes… */
+    Expr *operand_by;
+} Replace;
+
+void replace_var(Replace *replace, const Var *var, Affine by);
+Affine rewrite_affine(Arena *arena, Affine a, const Replace *replace);
+Expr *rewrite_expr(Arena *arena, Expr *expr, const Replace *replace);
+/* Copies the statement and those after it, bodies included. */
+Stmt *rewrite_stmts(Arena *arena, const Stmt *stmt, const Replace *replace);
+
+/* Calls visit(argument, affine) for every offset and index in the list, bodies included. */
+typedef void VisitAffine(void *argument, Affine affine);
+void visit_affines(const Stmt *stmt, VisitAffine *visit, void *argument);
+/* Calls visit for every load in the expression, and for every index (with buffer NULL). */
+typedef void VisitLoad(void *argument, const Expr *load);
+void visit_loads(const Expr *expr, VisitLoad *visit, void *argument);
+
+#endif

@@ -1,0 +1,469 @@
+/* Contractions get register blocks: a block of the output, `rows` × `vectors`, is held in registers while the reduced loops run.
+ *
+ *     for i = 0..64 { for j = 0..512 {                    for i = 0..60 step 6 { for j = 0..512 step 16 {
+ *       local %acc: f32[1]                                  local %acc: f32[96]
+ *       %acc[0] = 0                                         … = 0
+ *       for k = 0..784 {                                    for k = 0..784 {
+ *         %acc[0] += mul(%x[784*i + k],           →           unroll r = 0..6 { unroll u = 0..16 step 8 { vector v = 0..8 {
+ *                        %w[512*k + j])                         %acc[16*r + u + v] += mul(%x[784*i + 784*r + k],
+ *       }                                                                               %packed[784*j + 16*k + u + v])
+ *       %y[512*i + j] = %acc[0]                             } } } }
+ *     } }                                                   … = %acc[…]  } }    and the same for the remainders
+ *
+ * Nothing here knows what the contraction is (a product, a convolution, one of its gradients): it looks at how far each operand
+ * moves with each loop, and at nothing else.
+ *
+ *   vector loop   the one along which the output is contiguous; the operand that moves with it is B, the other A
+ *   row loop      moves A but not B
+ *   others        stay outside: first those that move B, so that one panel of B serves all rows
+ *
+ * B is packed into panels, [panel][reduced…][width], unless it is read so few times, or lies so well, that a copy would not pay.
+ * Block sizes come from a small model of the processor: see block_cost(). */
+#include "passes/rewrite.h"
+#include "passes/schedule_kernel.h"
+
+enum { LOOP_MAX = 16, ROWS_MAX = 14, VECTORS_MAX = 12, PACK_ROWS = 8 };
+
+typedef struct Axis {
+    const Var *var;
+    int64_t extent;
+    int64_t a, b, out; /* elements that A, B and the output move with one step */
+} Axis;
+
+typedef struct Contraction {
+    Arena *arena;
+    const Target *target;
+    Kernel *kernel;
+    Packings *packings;
+    Axis outer[LOOP_MAX], reduced[LOOP_MAX];
+    int outer_count, reduced_count;
+    Buffer *acc;
+    Expr *first, *a, *b; /* a and b are loads */
+    Stmt *epilogue;
+    ElementType element;
+    int lanes;
+    int vector, row; /* positions in outer; row -1: none */
+    int rows, vectors; /* block size */
+    Buffer *packed;    /* or NULL */
+    int64_t depth;     /* product of the reduced extents */
+} Contraction;
+
+/* ---- recognising ---- */
+
+static bool is_plain_loop(const Stmt *s)
+{
+    return s && s->kind == STMT_LOOP && s->loop == LOOP_SERIAL && s->begin == 0 && s->step == 1;
+}
+
+/* Follows singly nested loops; returns what the innermost holds. */
+static Stmt *collect(Stmt *s, Axis *axes, int *count)
+{
+    while (is_plain_loop(s) && *count < LOOP_MAX) {
+        axes[(*count)++] = (Axis){.var = s->var, .extent = s->end};
+        s = s->body;
+        if (s && s->next)
+            break;
+    }
+    return s;
+}
+
+static const Stmt *first_store(const Stmt *s)
+{
+    while (s && s->kind != STMT_STORE)
+        s = s->next;
+    return s;
+}
+
+static bool match_block(Contraction *c, Stmt *block)
+{
+    if (!block || block->kind != STMT_LOCAL || !block->next || block->next->kind != STMT_STORE || !block->next->next)
+        return false;
+    c->acc = block->buffer;
+    c->first = block->next->value;
+    Stmt *sum = block->next->next;
+    c->epilogue = sum->next;
+    if (block->next->buffer != c->acc || c->first->kind != EXPR_NUMBER)
+        return false;
+    sum = collect(sum, c->reduced, &c->reduced_count);
+    if (!sum || (c->reduced_count && sum->next) || sum->kind != STMT_STORE || sum->mode != STORE_ADD ||
+        sum->buffer != c->acc || sum->value->kind != EXPR_APPLY || sum->value->op != OP_mul)
+        return false;
+    c->a = sum->value->in[0];
+    c->b = sum->value->in[1];
+    c->element = c->acc->element;
+    return element_is_float(c->element) && c->a->kind == EXPR_LOAD && c->b->kind == EXPR_LOAD && !c->a->dynamic &&
+           !c->b->dynamic && c->a->element == c->element && c->b->element == c->element && first_store(c->epilogue);
+}
+
+static void measure(Contraction *c)
+{
+    Affine out = first_store(c->epilogue)->offset;
+    for (int i = 0; i < c->outer_count; i++) {
+        Axis *axis = &c->outer[i];
+        axis->a = affine_factor(c->a->offset, axis->var);
+        axis->b = affine_factor(c->b->offset, axis->var);
+        axis->out = affine_factor(out, axis->var);
+    }
+    c->depth = 1;
+    for (int i = 0; i < c->reduced_count; i++) {
+        Axis *axis = &c->reduced[i];
+        axis->a = affine_factor(c->a->offset, axis->var);
+        axis->b = affine_factor(c->b->offset, axis->var);
+        c->depth *= axis->extent;
+    }
+}
+
+static void swap_operands(Contraction *c)
+{
+    Expr *a = c->a;
+    c->a = c->b;
+    c->b = a;
+    measure(c);
+}
+
+static bool choose_vector(Contraction *c)
+{
+    c->vector = -1;
+    for (int i = 0; i < c->outer_count; i++)
+        if (c->outer[i].out == 1)
+            c->vector = i;
+    if (c->vector < 0)
+        return false;
+    if (c->outer[c->vector].b == 0)
+        swap_operands(c);
+    const Axis *v = &c->outer[c->vector];
+    return v->b != 0 && (v->a == 0 || (v->a == 1 && v->b == 1));
+}
+
+/* ---- block sizes ---- */
+
+/* Cycles one step of the reduced loops takes for a block: multiply-adds and loads both go two a cycle, and a sum can be added to
+ * again only after four. Plus, for each block, what starting and storing it costs, spread over the depth. */
+static double block_cost(int64_t depth, int rows, int vectors)
+{
+    double products = rows * vectors * 0.5, loads = (rows + vectors) * 0.5;
+    double step = products > loads ? products : loads;
+    if (step < 4)
+        step = 4;
+    return step * (double)depth + 8 + rows * vectors;
+}
+
+static double total_cost(const Contraction *c, int64_t row_extent, int64_t width, int rows, int vectors)
+{
+    int64_t wide = (int64_t)vectors * c->lanes, full = width / wide, rest = width % wide;
+    int rest_vectors = (int)((rest + c->lanes - 1) / c->lanes), rest_rows = (int)(row_extent % rows);
+    double full_rows = (double)(row_extent / rows);
+    double cost = full_rows * (double)full * block_cost(c->depth, rows, vectors);
+    if (rest_vectors)
+        cost += full_rows * block_cost(c->depth, rows, rest_vectors);
+    if (rest_rows)
+        cost += (double)full * block_cost(c->depth, rest_rows, vectors);
+    if (rest_rows && rest_vectors)
+        cost += block_cost(c->depth, rest_rows, rest_vectors);
+    return cost;
+}
+
+/* The row loop and block size of least cost; cost is compared for the same number of outputs. */
+static void choose_block(Contraction *c)
+{
+    int64_t width = c->outer[c->vector].extent;
+    double best = 0;
+    c->row = -1;
+    for (int row = c->outer_count - 1; row >= -1; row--) {
+        if (row >= 0 && (row == c->vector || c->outer[row].b != 0))
+            continue;
+        int64_t extent = row < 0 ? 1 : c->outer[row].extent;
+        for (int rows = 1; rows <= ROWS_MAX && rows <= extent; rows++) {
+            for (int vectors = 1; vectors <= VECTORS_MAX; vectors++) {
+                if (rows * vectors + vectors + 1 > c->target->registers ||
+                    (vectors > 1 && (vectors - 1) * c->lanes >= width))
+                    break;
+                double cost = total_cost(c, extent, width, rows, vectors) / (double)extent;
+                if (best != 0 && cost >= best * 0.999)
+                    continue;
+                best = cost;
+                c->row = row;
+                c->rows = rows;
+                c->vectors = vectors;
+            }
+        }
+    }
+}
+
+/* ---- packing ---- */
+
+static int64_t packed_width(const Contraction *c) /* of all panels together */
+{
+    int64_t width = c->outer[c->vector].extent;
+    return (width + c->lanes - 1) / c->lanes * c->lanes;
+}
+
+static bool should_pack(const Contraction *c)
+{
+    const Axis *v = &c->outer[c->vector];
+    if (v->a != 0)
+        return false; /* both operands are vectors: B is as small as one row */
+    int64_t readers = 1;
+    for (int i = 0; i < c->outer_count; i++)
+        if (i != c->vector && c->outer[i].b == 0)
+            readers *= c->outer[i].extent;
+    if (v->b != 1)
+        return true;
+    int64_t next = c->reduced_count ? c->reduced[c->reduced_count - 1].b : 0;
+    bool partial = v->extent % c->lanes != 0 && !c->target->masked && c->target->vector_bits < 256;
+    if (!partial && next > 0 && next <= 2 * (int64_t)c->vectors * c->lanes)
+        return false; /* a panel lies in memory almost as packing would put it */
+    return readers >= PACK_ROWS;
+}
+
+/* Position in the packed copy of the panel that starts at output `j`, `width` wide, at the reduced loops' current step, less the
+ * place inside the panel. */
+static Affine packed_offset(const Contraction *c, Affine j, int64_t width)
+{
+    Arena *arena = c->arena;
+    Affine step = affine_number(0), block = affine_number(0);
+    for (int i = 0; i < c->reduced_count; i++)
+        step = affine_add(arena, affine_scale(arena, step, c->reduced[i].extent),
+                          affine_var(arena, c->reduced[i].var, 1));
+    for (int i = 0; i < c->outer_count; i++)
+        if (i != c->vector && c->outer[i].b != 0)
+            block = affine_add(arena, affine_scale(arena, block, c->outer[i].extent),
+                               affine_var(arena, c->outer[i].var, 1));
+    Affine offset = affine_add(arena, affine_scale(arena, j, c->depth), affine_scale(arena, step, width));
+    return affine_add(arena, offset, affine_scale(arena, block, c->depth * packed_width(c)));
+}
+
+static Stmt *reduced_loops(const Contraction *c, Stmt *body)
+{
+    for (int i = c->reduced_count - 1; i >= 0; i--)
+        body = stmt_loop(c->arena, LOOP_SERIAL, c->reduced[i].var, 0, c->reduced[i].extent, 1, body);
+    return body;
+}
+
+/* for panels { for reduced { for u { packed = B } for u beyond the edge { packed = 0 } } } */
+static Stmt *pack_panels(const Contraction *c, Kernel *kernel, Buffer *from, Buffer *to, const Var *panel, Affine j,
+                         int64_t panels, int64_t width, int64_t real)
+{
+    Arena *arena = c->arena;
+    const Var *u = kernel_var(arena, kernel, "u");
+    Affine inside = affine_var(arena, u, 1), base = packed_offset(c, j, width);
+    Replace replace = {0};
+    replace_var(&replace, c->outer[c->vector].var, affine_add(arena, j, inside));
+    Expr *value = expr_load(arena, from, rewrite_affine(arena, c->b->offset, &replace));
+    Stmt *body = stmt_loop(arena, LOOP_SERIAL, u, 0, real, 1,
+                           stmt_store(arena, STORE_SET, to, affine_add(arena, base, inside), value));
+    if (real < width) {
+        Affine edge = affine_add(arena, base, affine_add(arena, inside, affine_number(real)));
+        Stmt *zero = stmt_store(arena, STORE_SET, to, edge, expr_number(arena, c->element, 0));
+        stmt_append(body, stmt_loop(arena, LOOP_SERIAL, u, 0, width - real, 1, zero));
+    }
+    body = stmt_loop(arena, LOOP_SERIAL, panel, 0, panels, 1, reduced_loops(c, body));
+    for (int i = c->outer_count - 1; i >= 0; i--)
+        if (i != c->vector && c->outer[i].b != 0)
+            body = stmt_loop(arena, LOOP_SERIAL, c->outer[i].var, 0, c->outer[i].extent, 1, body);
+    return body;
+}
+
+static void add_packing(Contraction *c)
+{
+    Arena *arena = c->arena;
+    int64_t extent = c->outer[c->vector].extent, wide = (int64_t)c->vectors * c->lanes;
+    int64_t full = extent / wide, rest = extent % wide, blocks = 1;
+    for (int i = 0; i < c->outer_count; i++)
+        if (i != c->vector && c->outer[i].b != 0)
+            blocks *= c->outer[i].extent;
+    Packing packing = {.source = c->b->buffer->index, .count = blocks * c->depth * packed_width(c)};
+    Kernel *kernel = packing.kernel = ARENA_NEW(arena, Kernel);
+    kernel->name = "pack";
+    kernel->next_var = c->kernel->next_var;
+    kernel->element_steps = packing.count;
+    Buffer *from = kernel_argument(arena, kernel, "p0", c->element, c->b->buffer->count);
+    Buffer *to = kernel_argument(arena, kernel, "p1", c->element, packing.count);
+    to->written = true;
+    const Var *panel = kernel_var(arena, kernel, "panel");
+    if (full)
+        kernel->body = pack_panels(c, kernel, from, to, panel, affine_var(arena, panel, wide), full, wide, wide);
+    if (rest)
+        kernel->body = stmt_append(
+            kernel->body, pack_panels(c, kernel, from, to, panel, affine_number(full * wide), 1,
+                                      (rest + c->lanes - 1) / c->lanes * c->lanes, rest));
+    c->packings->list = arena_grow(arena, c->packings->list, c->packings->count, &c->packings->capacity,
+                                   sizeof *c->packings->list);
+    c->packings->list[c->packings->count++] = packing;
+    const char *name = arena_print(arena, "p%d", c->kernel->argument_count);
+    c->packed = kernel_argument(arena, c->kernel, name, c->element, packing.count);
+}
+
+/* ---- the block ---- */
+
+typedef struct Block {
+    int rows, vectors;
+    int64_t real; /* outputs across; the last vector may be part full */
+    Affine i, j;  /* its first row and column */
+    const Var *r, *u, *v;
+} Block;
+
+static Affine sum3(Arena *arena, Affine a, Affine b, Affine c)
+{
+    return affine_add(arena, affine_add(arena, a, b), c);
+}
+
+static Affine acc_offset(const Contraction *c, const Block *b)
+{
+    Arena *arena = c->arena;
+    return sum3(arena, affine_var(arena, b->r, (int64_t)b->vectors * c->lanes), affine_var(arena, b->u, 1),
+                affine_var(arena, b->v, 1));
+}
+
+/* Written out for each vector of each row. With `exact`, lanes beyond the edge of the output are left out. */
+static Stmt *for_each_vector(const Contraction *c, const Block *b, bool exact, Stmt *body)
+{
+    Arena *arena = c->arena;
+    int64_t full = exact ? b->real / c->lanes : b->vectors, rest = exact ? b->real % c->lanes : 0;
+    Stmt *across = NULL;
+    if (full)
+        across = stmt_loop(arena, LOOP_UNROLL, b->u, 0, full * c->lanes, c->lanes,
+                           stmt_vector(arena, b->v, c->lanes, c->lanes, body));
+    if (rest) {
+        Replace last = {0};
+        replace_var(&last, b->u, affine_number(full * c->lanes));
+        across = stmt_append(across, stmt_vector(arena, b->v, rest, c->lanes, rewrite_stmts(arena, body, &last)));
+    }
+    return stmt_loop(arena, LOOP_UNROLL, b->r, 0, b->rows, 1, across);
+}
+
+static Stmt *emit_block(Contraction *c, Block *b)
+{
+    Arena *arena = c->arena;
+    b->r = kernel_var(arena, c->kernel, "r");
+    b->u = kernel_var(arena, c->kernel, "u");
+    b->v = kernel_var(arena, c->kernel, "v");
+    Affine across = affine_add(arena, affine_var(arena, b->u, 1), affine_var(arena, b->v, 1));
+    Buffer *acc = nest_local(arena, "acc", c->element, (int64_t)b->rows * b->vectors * c->lanes);
+    Replace replace = {.local = c->acc, .local_by = acc, .local_offset = acc_offset(c, b)};
+    replace_var(&replace, c->outer[c->vector].var, affine_add(arena, b->j, across));
+    if (c->row >= 0)
+        replace_var(&replace, c->outer[c->row].var, affine_add(arena, b->i, affine_var(arena, b->r, 1)));
+    Expr *left = rewrite_expr(arena, c->a, &replace), *right = rewrite_expr(arena, c->b, &replace);
+    if (c->packed)
+        right = expr_load(arena, c->packed,
+                          affine_add(arena, packed_offset(c, b->j, (int64_t)b->vectors * c->lanes), across));
+    Expr *product = expr_apply(arena, OP_mul, c->element, 2, (Expr *[]){left, right});
+    bool exact = !c->packed;
+    Stmt *block = stmt_local(arena, acc);
+    stmt_append(block, for_each_vector(c, b, false, stmt_store(arena, STORE_SET, acc, acc_offset(c, b), c->first)));
+    Stmt *step = for_each_vector(c, b, exact, stmt_store(arena, STORE_ADD, acc, acc_offset(c, b), product));
+    stmt_append(block, reduced_loops(c, step));
+    return stmt_append(block, for_each_vector(c, b, true, rewrite_stmts(arena, c->epilogue, &replace)));
+}
+
+/* ---- the loops around the block ---- */
+
+static bool inner_rows(const Contraction *c);
+static Stmt *column_loops(Contraction *c, Block block);
+
+/* Rows in whole blocks, then the rest as one smaller block. */
+static Stmt *row_loops(Contraction *c, Block block)
+{
+    const Axis *row = c->row < 0 ? NULL : &c->outer[c->row];
+    int64_t extent = row ? row->extent : 1, full = extent / c->rows * c->rows;
+    Stmt *all = NULL;
+    for (int part = 0; part < 2; part++) {
+        int64_t begin = part ? full : 0, end = part ? extent : full;
+        block.rows = part ? (int)(extent - full) : c->rows;
+        if (begin == end)
+            continue;
+        block.i = row ? affine_var(c->arena, row->var, 1) : affine_number(0);
+        Stmt *body = inner_rows(c) ? emit_block(c, &block) : column_loops(c, block);
+        if (row)
+            body = stmt_loop(c->arena, LOOP_SERIAL, row->var, begin, end, block.rows, body);
+        all = stmt_append(all, body);
+    }
+    return all;
+}
+
+/* The loops that move A but are not the row loop. */
+static Stmt *other_loops(Contraction *c, Stmt *body)
+{
+    for (int i = c->outer_count - 1; i >= 0; i--)
+        if (i != c->vector && i != c->row && c->outer[i].b == 0)
+            body = stmt_loop(c->arena, LOOP_SERIAL, c->outer[i].var, 0, c->outer[i].extent, 1, body);
+    return body;
+}
+
+static Stmt *column_loops(Contraction *c, Block block)
+{
+    const Axis *v = &c->outer[c->vector];
+    int64_t wide = (int64_t)c->vectors * c->lanes, full = v->extent / wide * wide;
+    Stmt *all = NULL;
+    for (int part = 0; part < 2; part++) {
+        int64_t begin = part ? full : 0, end = part ? v->extent : full;
+        if (begin == end)
+            continue;
+        block.real = part ? end - begin : wide;
+        block.vectors = (int)((block.real + c->lanes - 1) / c->lanes);
+        block.j = affine_var(c->arena, v->var, 1);
+        Stmt *body = inner_rows(c) ? other_loops(c, row_loops(c, block)) : emit_block(c, &block);
+        all = stmt_append(all, stmt_loop(c->arena, LOOP_SERIAL, v->var, begin, end, block.real, body));
+    }
+    return all;
+}
+
+/* True: one panel of B meets all rows before the next panel (B is large, or rows are few). False: one block of rows meets all panels
+ * (B stays in the second-level cache, and rows are plenty to share out). */
+static bool inner_rows(const Contraction *c)
+{
+    int64_t panels = c->depth * packed_width(c) * element_bytes(c->element), blocks = 1;
+    for (int i = 0; i < c->outer_count; i++)
+        if (i != c->vector && c->outer[i].b == 0)
+            blocks *= i == c->row ? (c->outer[i].extent + c->rows - 1) / c->rows : c->outer[i].extent;
+    return blocks < 16 || panels > (int64_t)c->target->l2_kib * 512;
+}
+
+static Stmt *tile(Contraction *c)
+{
+    choose_block(c);
+    if (should_pack(c))
+        add_packing(c);
+    Block block = {0};
+    Stmt *body = inner_rows(c) ? column_loops(c, block) : other_loops(c, row_loops(c, block));
+    for (int i = c->outer_count - 1; i >= 0; i--) /* loops that move B: batches, groups */
+        if (i != c->vector && c->outer[i].b != 0)
+            body = stmt_loop(c->arena, LOOP_SERIAL, c->outer[i].var, 0, c->outer[i].extent, 1, body);
+    return body;
+}
+
+/* A dot product along memory beats packing what is read only a few times. */
+static bool better_as_dot(const Contraction *c)
+{
+    const Axis *v = &c->outer[c->vector];
+    int64_t readers = 1;
+    for (int i = 0; i < c->outer_count; i++)
+        if (i != c->vector && c->outer[i].b == 0)
+            readers *= c->outer[i].extent;
+    const Axis *k = c->reduced_count ? &c->reduced[c->reduced_count - 1] : NULL;
+    return v->b != 1 && readers < PACK_ROWS / 2 && k && k->a == 1 && k->b == 1;
+}
+
+void tile_contractions(Arena *arena, const Target *target, Kernel *kernel, Packings *packings)
+{
+    Stmt *tiled = NULL;
+    for (Stmt *s = kernel->body, *next; s; s = next) {
+        next = s->next;
+        Contraction c = {.arena = arena, .target = target, .kernel = kernel, .packings = packings};
+        Stmt *block = is_plain_loop(s) ? collect(s, c.outer, &c.outer_count) : NULL;
+        s->next = NULL;
+        if (!block || !match_block(&c, block)) {
+            tiled = stmt_append(tiled, s);
+            continue;
+        }
+        c.lanes = target->vector_bits / 8 / element_bytes(c.element);
+        measure(&c);
+        if (!choose_vector(&c) || better_as_dot(&c)) {
+            tiled = stmt_append(tiled, s);
+            continue;
+        }
+        tiled = stmt_append(tiled, tile(&c));
+    }
+    kernel->body = tiled;
+}
