@@ -127,18 +127,19 @@ void gradient_div(Function *f, Node *y, Node *dy, Node *dx[])
     dx[1] = graph_unary(f, OP_neg, graph_mul(f, dx[0], y)); /* -a/b² = -y/b */
 }
 
-/* d aᵇ = b·aᵇ⁻¹ da + aᵇ·ln a db. At a = 0 the first factor is kept from 0·∞ when b is 0 (a⁰ = 1 is
- * constant), the second from 0·-∞. */
+/* d aᵇ = b·aᵇ⁻¹ da + aᵇ·ln a db. Where a is 0, 0·∞ is to be avoided: in the first term when b is 0
+ * too, by another exponent (the factor b is 0 anyway), in the second by ln 1. Selecting among
+ * results would not do, because it lets 0·∞ into the second derivative. */
 void gradient_pow(Function *f, Node *y, Node *dy, Node *dx[])
 {
     Node *a = y->in[0], *b = y->in[1];
-    Node *slope =
-        graph_mul(f, b, graph_binary(f, OP_pow, a, graph_binary_scalar(f, OP_sub, b, 1.0)));
-    Node *constant = graph_binary_scalar(f, OP_eq, b, 0.0);
-    dx[0] = graph_mul(f, dy, graph_select(f, constant, zero_like(f, a), slope));
     Node *one = graph_scalar(f, a->type.element, 1.0);
-    Node *positive = graph_select(f, graph_binary_scalar(f, OP_eq, a, 0.0), one, a);
-    dx[1] = graph_mul(f, dy, graph_mul(f, y, graph_unary(f, OP_log, positive)));
+    Node *zero_base = graph_binary_scalar(f, OP_eq, a, 0.0);
+    Node *both = graph_binary(f, OP_and, zero_base, graph_binary_scalar(f, OP_eq, b, 0.0));
+    Node *exponent = graph_select(f, both, one, graph_sub(f, b, one));
+    dx[0] = graph_mul(f, dy, graph_mul(f, b, graph_binary(f, OP_pow, a, exponent)));
+    Node *logarithm = graph_unary(f, OP_log, graph_select(f, zero_base, one, a));
+    dx[1] = graph_mul(f, dy, graph_mul(f, y, logarithm));
 }
 
 /* The operand that gave the result has the gradient; of two equal ones the first. */

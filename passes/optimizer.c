@@ -48,6 +48,12 @@ static Node *zeros(Function *f, const TensorType *type)
     return graph_broadcast(f, graph_scalar(f, type->element, 0.0), type->rank, type->dims);
 }
 
+/* One of the step's scalars, f32[], in the element type of a parameter */
+static Node *for_parameter(Optimizer *o, Node *scalar, const Trained *p)
+{
+    return graph_cast(o->step, scalar, p->state->type.element);
+}
+
 /* A state that begins as noughts; the one of that name when a frontend has made it already. */
 static State *zero_state(Optimizer *o, const char *name, TensorType type)
 {
@@ -88,7 +94,7 @@ static Node *change_sgd(Optimizer *o, const Trained *p)
         direction =
             o->recipe->nesterov ? graph_add(f, direction, scaled(f, velocity, momentum)) : velocity;
     }
-    return graph_mul(f, direction, o->rate);
+    return graph_mul(f, direction, for_parameter(o, o->rate, p));
 }
 
 /* m / (1-β1ᵗ) / (√(v / (1-β2ᵗ)) + ε); both corrections are applied to scalars or by one product. */
@@ -99,9 +105,11 @@ static Node *change_adam(Optimizer *o, const Trained *p)
     Node *square = graph_mul(f, p->gradient, p->gradient);
     Node *m = moving_average(o, moment_state(o, "m", p), r->beta1, 1.0 - r->beta1, p->gradient);
     Node *v = moving_average(o, moment_state(o, "v", p), r->beta2, 1.0 - r->beta2, square);
-    Node *root = graph_mul(f, graph_unary(f, OP_sqrt, v), graph_unary(f, OP_rsqrt, o->correction2));
+    Node *correction = for_parameter(o, graph_unary(f, OP_rsqrt, o->correction2), p);
+    Node *root = graph_mul(f, graph_unary(f, OP_sqrt, v), correction);
     Node *size = graph_binary_scalar(f, OP_add, root, r->epsilon);
-    return graph_mul(f, graph_div(f, m, size), graph_div(f, o->rate, o->correction1));
+    Node *rate = for_parameter(o, graph_div(f, o->rate, o->correction1), p);
+    return graph_mul(f, graph_div(f, m, size), rate);
 }
 
 static Node *change_rmsprop(Optimizer *o, const Trained *p)
@@ -114,7 +122,7 @@ static Node *change_rmsprop(Optimizer *o, const Trained *p)
     Node *direction = graph_div(f, p->gradient, size);
     if (r->momentum != 0.0)
         direction = moving_average(o, moment_state(o, "momentum", p), r->momentum, 1.0, direction);
-    return graph_mul(f, direction, o->rate);
+    return graph_mul(f, direction, for_parameter(o, o->rate, p));
 }
 
 static Node *change_of(Optimizer *o, const Trained *p)
@@ -137,7 +145,8 @@ static void update_parameter(Optimizer *o, const Trained *p)
     f->place = p->state->place;
     Node *value = p->value;
     if (p->decay != 0.0) /* AdamW: first value·(1 - rate·decay), then the step */
-        value = graph_sub(f, value, graph_mul(f, value, scaled(f, o->rate, p->decay)));
+        value = graph_sub(f, value,
+                          graph_mul(f, value, for_parameter(o, scaled(f, o->rate, p->decay), p)));
     function_set_update(f, p->state, graph_sub(f, value, change_of(o, p)));
 }
 
