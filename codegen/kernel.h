@@ -6,18 +6,21 @@
 
 #include "ir/nest.h"
 
-/* Adds to `module` the internal function
- *     void NAME(ptr argument…, ptr scratch, i32 member, i32 members)
+/* Adds to `module` the function
+ *     void SYMBOL(ptr argument…, ptr scratch, i32 member, i32 members)
  * that does what `kernel` says, for `target`. Returns it. Scratch buffers lie one behind the other in `scratch`, each
- * aligned to 64. */
-LLVMValueRef codegen_kernel(LLVMModuleRef module, const Target *target, const Kernel *kernel);
+ * aligned to 64. The function is hidden, calls nothing and may run in several threads at once. */
+LLVMValueRef codegen_kernel(LLVMModuleRef module, const Target *target, const Kernel *kernel,
+                            const char *symbol);
+
+/* Its declaration only, for those who call it from another module. */
+LLVMValueRef codegen_kernel_declare(LLVMModuleRef module, const Target *target, const Kernel *kernel,
+                                    const char *symbol);
 
 /* Bytes of scratch one member needs for this kernel; a multiple of 64. */
 int64_t kernel_scratch_bytes(const Kernel *kernel);
 
-/* codegen/vector_math.c: op (exp, log, tanh, …) of a float scalar or vector, as inlined polynomials with the error bounds that
- * docs/vector-math.md states; integer and simple float operations too. `in` have the same width. */
-LLVMValueRef codegen_apply(LLVMBuilderRef builder, const Target *target, Op op, ElementType element,
-                           const ElementType *in_elements, LLVMValueRef *in, int in_count, int lanes, double number);
+/* Attributes every generated function has: the processor, denormals flushed, no library calls made up, no unwinding. */
+void codegen_function_attributes(LLVMValueRef function, const Target *target);
 
 #endif

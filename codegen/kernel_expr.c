@@ -1,0 +1,182 @@
+/* Expressions of a kernel.
+ *
+ * Inside a vector loop a value is either one for all lanes or a vector; what does not depend on the lane stays one value
+ * for as long as it can, so a multiplier is loaded once and broadcast by the instruction that uses it. */
+#include "codegen/kernel_parts.h"
+
+LLVMValueRef gen_index(const Gen *g, int64_t number)
+{
+    return LLVMConstInt(g->index_type, (unsigned long long)number, 1);
+}
+
+LLVMValueRef gen_splat(Gen *g, Operand operand)
+{
+    return operand.vector ? operand.value : codegen_splat(g->builder, operand.value, g->lanes);
+}
+
+LLVMValueRef gen_lane(Gen *g, Operand operand, int lane)
+{
+    if (!operand.vector)
+        return operand.value;
+    LLVMValueRef place = LLVMConstInt(LLVMInt32TypeInContext(g->context), (unsigned long long)lane, 0);
+    return LLVMBuildExtractElement(g->builder, operand.value, place, "");
+}
+
+static Operand gen_number(Gen *g, const Expr *expr)
+{
+    LLVMTypeRef type = codegen_type(g->context, expr->element, 1);
+    if (element_is_float(expr->element))
+        return (Operand){LLVMConstReal(type, expr->number), false};
+    if (expr->element == TYPE_BOOL)
+        return (Operand){LLVMConstInt(type, expr->number != 0, 0), false};
+    return (Operand){LLVMConstInt(type, (unsigned long long)(int64_t)expr->number, 1), false};
+}
+
+/* 0, factor, 2·factor … as a constant vector */
+static LLVMValueRef lane_steps(Gen *g, LLVMTypeRef type, int64_t factor)
+{
+    LLVMValueRef *steps = ARENA_ARRAY(g->arena, LLVMValueRef, g->lanes);
+    for (int lane = 0; lane < g->lanes; lane++)
+        steps[lane] = LLVMConstInt(type, (unsigned long long)(lane * factor), 1);
+    return LLVMConstVector(steps, (unsigned)g->lanes);
+}
+
+/* The value of an affine as an element, in that element's own width. */
+static Operand gen_affine(Gen *g, const Expr *expr)
+{
+    LLVMTypeRef type = codegen_type(g->context, expr->element, 1);
+    int64_t constant = expr->offset.constant, lane_factor = 0;
+    LLVMValueRef sum = NULL;
+    for (int i = 0; i < expr->offset.count; i++) {
+        const Term *term = &expr->offset.terms[i];
+        const Binding *binding = &g->bindings[term->var->id];
+        if (binding->kind == BINDING_NUMBER) {
+            constant += term->factor * binding->number;
+        } else if (binding->kind == BINDING_LANE) {
+            lane_factor = term->factor;
+        } else {
+            LLVMValueRef value = LLVMBuildIntCast2(g->builder, binding->value, type, 1, "");
+            value = LLVMBuildMul(g->builder, value,
+                                 LLVMConstInt(type, (unsigned long long)term->factor, 1), "");
+            sum = sum ? LLVMBuildAdd(g->builder, sum, value, "") : value;
+        }
+    }
+    LLVMValueRef number = LLVMConstInt(type, (unsigned long long)constant, 1);
+    Operand result = {sum ? LLVMBuildAdd(g->builder, sum, number, "") : number, false};
+    if (lane_factor == 0)
+        return result;
+    LLVMValueRef lanes = lane_steps(g, type, lane_factor);
+    return (Operand){LLVMBuildAdd(g->builder, gen_splat(g, result), lanes, ""), true};
+}
+
+static Operand gen_temp(Gen *g, const Expr *expr)
+{
+    for (int i = g->temp_count - 1; i >= 0; i--)
+        if (g->temps[i].temp == expr->temp)
+            return g->temps[i].value;
+    INGOT_BUG("kernel @%s: %s is used outside of its block", g->kernel->name, expr->temp->name);
+}
+
+static Operand gen_random(Gen *g, const Expr *expr)
+{
+    LLVMValueRef key[3];
+    for (int i = 0; i < 3; i++) {
+        Operand part = gen_expr(g, expr->in[i]);
+        if (part.vector)
+            INGOT_BUG("kernel @%s: the key of random depends on the lane", g->kernel->name);
+        key[i] = part.value;
+    }
+    LLVMValueRef mixed = codegen_random_key(g->builder, key, (uint32_t)expr->number, 1);
+    Operand index = gen_expr(g, expr->in[3]);
+    if (!index.vector)
+        return (Operand){codegen_random_uniform(g->builder, mixed, index.value, 1), false};
+    mixed = codegen_splat(g->builder, mixed, g->lanes);
+    return (Operand){codegen_random_uniform(g->builder, mixed, index.value, g->lanes), true};
+}
+
+static Operand gen_apply(Gen *g, const Expr *expr)
+{
+    if (expr->op == OP_random)
+        return gen_random(g, expr);
+    Operand in[EXPR_INPUTS];
+    ElementType elements[EXPR_INPUTS];
+    LLVMValueRef values[EXPR_INPUTS];
+    bool vector = false;
+    for (int i = 0; i < expr->in_count; i++) {
+        in[i] = gen_expr(g, expr->in[i]);
+        elements[i] = expr->in[i]->element;
+        vector |= in[i].vector;
+    }
+    for (int i = 0; i < expr->in_count; i++)
+        values[i] = vector ? gen_splat(g, in[i]) : in[i].value;
+    return (Operand){codegen_apply(g->builder, g->target, expr->op, expr->element, elements, values,
+                                   vector ? g->lanes : 1),
+                     vector};
+}
+
+/* Lanes first … first + count - 1 of a vector. */
+static LLVMValueRef part_of_vector(Gen *g, LLVMValueRef vector, int first, int count)
+{
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context);
+    LLVMValueRef *lanes = ARENA_ARRAY(g->arena, LLVMValueRef, count);
+    for (int i = 0; i < count; i++)
+        lanes[i] = LLVMConstInt(i32, (unsigned long long)(first + i), 0);
+    if (count == 1)
+        return LLVMBuildExtractElement(g->builder, vector, lanes[0], "");
+    return LLVMBuildShuffleVector(g->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
+                                  LLVMConstVector(lanes, (unsigned)count), "");
+}
+
+/* Upper half onto lower half until one lane is left. */
+static Operand gen_lanes(Gen *g, const Expr *expr)
+{
+    Binding *binding = &g->bindings[expr->var->id], outer = *binding;
+    int lanes = g->lanes, active = g->active;
+    *binding = expr->lanes > 1 ? (Binding){.kind = BINDING_LANE} : (Binding){.kind = BINDING_NUMBER};
+    g->lanes = g->active = expr->lanes;
+    g->epoch++; /* the same expression has another value in here */
+    LLVMValueRef value = gen_splat(g, gen_expr(g, expr->in[0]));
+    *binding = outer;
+    g->lanes = lanes;
+    g->active = active;
+    g->epoch++;
+    ElementType elements[2] = {expr->element, expr->element};
+    for (int half = expr->lanes / 2; half >= 1; half /= 2) {
+        LLVMValueRef halves[2] = {part_of_vector(g, value, 0, half), part_of_vector(g, value, half, half)};
+        value = codegen_apply(g->builder, g->target, expr->op, expr->element, elements, halves, half);
+    }
+    return (Operand){value, false};
+}
+
+static Operand gen_new_expr(Gen *g, const Expr *expr)
+{
+    switch (expr->kind) {
+    case EXPR_NUMBER:
+        return gen_number(g, expr);
+    case EXPR_INDEX:
+        return gen_affine(g, expr);
+    case EXPR_LOAD: {
+        Place place = gen_place(g, expr->buffer, expr->offset, expr->dynamic, expr->dynamic_factor);
+        return gen_load(g, &place);
+    }
+    case EXPR_TEMP:
+        return gen_temp(g, expr);
+    case EXPR_APPLY:
+        return gen_apply(g, expr);
+    case EXPR_LANES:
+        return gen_lanes(g, expr);
+    }
+    INGOT_BUG("kernel @%s: expression of kind %d", g->kernel->name, (int)expr->kind);
+}
+
+/* Expressions are shared; within one statement each is emitted once. The table forgets on collision, which costs
+ * a repetition and nothing else. */
+Operand gen_expr(Gen *g, const Expr *expr)
+{
+    Memo *memo = &g->memo[((uintptr_t)expr >> 6) % MEMO_SLOTS];
+    if (memo->expr == expr && memo->epoch == g->epoch)
+        return memo->value;
+    Operand value = gen_new_expr(g, expr);
+    *memo = (Memo){expr, g->epoch, value};
+    return value;
+}

@@ -1,0 +1,159 @@
+/* Integers, comparisons and casts.
+ *
+ * Integers wrap. x div 0 is 0 and x mod 0 is x; the smallest number divided by -1 wraps. LLVM leaves all that
+ * undefined, so the divisor is replaced first. u8 is unsigned, all other integers are signed. Casting a float that does
+ * not fit gives the nearest integer of the type, and 0 for NaN. */
+#include "codegen/vector_math_parts.h"
+
+static bool is_signed(ElementType element)
+{
+    return element != TYPE_U8 && element != TYPE_BOOL;
+}
+
+static LLVMValueRef integer(const Math *m, ElementType element, int64_t number)
+{
+    LLVMTypeRef type = codegen_type(m->context, element, 1);
+    return codegen_splat(m->builder, LLVMConstInt(type, (unsigned long long)number, 1), m->lanes);
+}
+
+static LLVMValueRef integer_divide(const Math *m, Op op, ElementType element, LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMBuilderRef builder = m->builder;
+    LLVMValueRef zero = integer(m, element, 0), one = integer(m, element, 1);
+    b = LLVMBuildFreeze(builder, b, ""); /* padding lanes may hold anything, and must not trap */
+    a = LLVMBuildFreeze(builder, a, "");
+    LLVMValueRef nothing = LLVMBuildICmp(builder, LLVMIntEQ, b, zero, "");
+    LLVMValueRef divisor = math_select(m, nothing, one, b), result, otherwise = op == OP_div ? zero : a;
+    if (!is_signed(element)) {
+        result = op == OP_div ? LLVMBuildUDiv(builder, a, divisor, "") : LLVMBuildURem(builder, a, divisor, "");
+        return math_select(m, nothing, otherwise, result);
+    }
+    LLVMValueRef minus = LLVMBuildICmp(builder, LLVMIntEQ, b, integer(m, element, -1), "");
+    divisor = math_select(m, minus, one, divisor);
+    result = op == OP_div ? LLVMBuildSDiv(builder, a, divisor, "") : LLVMBuildSRem(builder, a, divisor, "");
+    if (op == OP_div)
+        result = math_select(m, minus, LLVMBuildNeg(builder, a, ""), result);
+    return math_select(m, nothing, otherwise, result);
+}
+
+static LLVMValueRef integer_extreme(const Math *m, Op op, ElementType element, LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMIntPredicate larger = is_signed(element) ? LLVMIntSGT : LLVMIntUGT;
+    LLVMIntPredicate smaller = is_signed(element) ? LLVMIntSLT : LLVMIntULT;
+    return math_select(m, LLVMBuildICmp(m->builder, op == OP_max ? larger : smaller, a, b, ""), a, b);
+}
+
+static LLVMValueRef integer_sign(const Math *m, ElementType element, LLVMValueRef x)
+{
+    LLVMValueRef zero = integer(m, element, 0), one = integer(m, element, 1);
+    LLVMValueRef nonzero = math_select(m, LLVMBuildICmp(m->builder, LLVMIntEQ, x, zero, ""), zero, one);
+    if (!is_signed(element))
+        return nonzero;
+    LLVMValueRef below = LLVMBuildICmp(m->builder, LLVMIntSLT, x, zero, "");
+    return math_select(m, below, integer(m, element, -1), nonzero);
+}
+
+/* of bool: add is or, mul is and, as for the numbers 0 and 1 with everything above 0 being true */
+static LLVMValueRef apply_bool(const Math *m, Op op, LLVMValueRef *in)
+{
+    switch (op) {
+    case OP_add:
+    case OP_max:
+        return LLVMBuildOr(m->builder, in[0], in[1], "");
+    case OP_mul:
+    case OP_min:
+        return LLVMBuildAnd(m->builder, in[0], in[1], "");
+    case OP_abs:
+    case OP_sign:
+        return in[0];
+    default:
+        return NULL;
+    }
+}
+
+LLVMValueRef math_apply_integer(const Math *m, Op op, ElementType element, LLVMValueRef *in)
+{
+    LLVMBuilderRef b = m->builder;
+    if (element == TYPE_BOOL)
+        return apply_bool(m, op, in);
+    switch (op) {
+    case OP_neg:
+        return LLVMBuildNeg(b, in[0], "");
+    case OP_abs:
+        if (!is_signed(element))
+            return in[0];
+        return math_select(m, LLVMBuildICmp(b, LLVMIntSLT, in[0], integer(m, element, 0), ""),
+                           LLVMBuildNeg(b, in[0], ""), in[0]);
+    case OP_sign:
+        return integer_sign(m, element, in[0]);
+    case OP_add:
+        return LLVMBuildAdd(b, in[0], in[1], "");
+    case OP_sub:
+        return LLVMBuildSub(b, in[0], in[1], "");
+    case OP_mul:
+        return LLVMBuildMul(b, in[0], in[1], "");
+    case OP_div:
+    case OP_mod:
+        return integer_divide(m, op, element, in[0], in[1]);
+    case OP_max:
+    case OP_min:
+        return integer_extreme(m, op, element, in[0], in[1]);
+    default:
+        return NULL;
+    }
+}
+
+LLVMValueRef math_compare(const Math *m, Op op, ElementType element, LLVMValueRef a, LLVMValueRef b)
+{
+    static const struct {
+        Op op;
+        LLVMRealPredicate real;
+        LLVMIntPredicate of_signed, of_unsigned;
+    } rows[] = {
+        {OP_eq, LLVMRealOEQ, LLVMIntEQ, LLVMIntEQ},   {OP_ne, LLVMRealUNE, LLVMIntNE, LLVMIntNE},
+        {OP_lt, LLVMRealOLT, LLVMIntSLT, LLVMIntULT}, {OP_le, LLVMRealOLE, LLVMIntSLE, LLVMIntULE},
+        {OP_gt, LLVMRealOGT, LLVMIntSGT, LLVMIntUGT}, {OP_ge, LLVMRealOGE, LLVMIntSGE, LLVMIntUGE},
+    };
+    int i = 0;
+    while (rows[i].op != op)
+        i++;
+    if (element_is_float(element))
+        return math_is(m, rows[i].real, a, b);
+    return LLVMBuildICmp(m->builder, is_signed(element) ? rows[i].of_signed : rows[i].of_unsigned, a, b, "");
+}
+
+static LLVMValueRef cast_to_bool(const Math *m, ElementType from, LLVMValueRef x)
+{
+    LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(x));
+    if (element_is_float(from))
+        return math_is(m, LLVMRealUNE, x, zero);
+    return LLVMBuildICmp(m->builder, LLVMIntNE, x, zero, "");
+}
+
+/* llvm.fptosi.sat, which is overloaded on both types */
+static LLVMValueRef float_to_integer(const Math *m, ElementType to, LLVMValueRef x)
+{
+    LLVMTypeRef type = codegen_type(m->context, to, m->lanes), overloads[2] = {type, LLVMTypeOf(x)};
+    LLVMModuleRef module = LLVMGetGlobalParent(LLVMGetBasicBlockParent(LLVMGetInsertBlock(m->builder)));
+    const char *name = is_signed(to) ? "llvm.fptosi.sat" : "llvm.fptoui.sat";
+    unsigned id = LLVMLookupIntrinsicID(name, __builtin_strlen(name));
+    LLVMValueRef callee = LLVMGetIntrinsicDeclaration(module, id, overloads, 2);
+    return LLVMBuildCall2(m->builder, LLVMGlobalGetValueType(callee), callee, &x, 1, "");
+}
+
+LLVMValueRef math_cast(const Math *m, ElementType from, ElementType to, LLVMValueRef x)
+{
+    if (from == to)
+        return x;
+    if (to == TYPE_BOOL)
+        return cast_to_bool(m, from, x);
+    LLVMTypeRef type = codegen_type(m->context, to, m->lanes);
+    if (element_is_float(from) && element_is_float(to))
+        return to == TYPE_F64 ? LLVMBuildFPExt(m->builder, x, type, "") : LLVMBuildFPTrunc(m->builder, x, type, "");
+    if (element_is_float(from))
+        return float_to_integer(m, to, x);
+    if (element_is_float(to))
+        return is_signed(from) ? LLVMBuildSIToFP(m->builder, x, type, "")
+                               : LLVMBuildUIToFP(m->builder, x, type, "");
+    return LLVMBuildIntCast2(m->builder, x, type, is_signed(from), "");
+}
