@@ -1,22 +1,25 @@
-/* How a kernel reads a tensor: coordinates go down through views, and an affine offset into memory comes out.
+/* How a kernel reads a tensor: coordinates go down through views, and an affine offset into memory
+ * comes out.
  *
- *     %2 = transpose %w order=[1,0]        %2 at (i, j)   is   %w at (j, i)   is   load %w[512*j + i]
+ *     %2 = transpose %w order=[1,0]        %2 at (i, j)   is   %w at (j, i)   is   load %w[512*j +
+ * i]
  *
- * Views therefore never cost a copy. Values that are cheaper to compute than to load (iota, random masks, constants that
- * are one number) become expressions. */
+ * Views therefore never cost a copy. Values that are cheaper to compute than to load (iota, random
+ * masks, constants that are one number) become expressions. */
 #include <string.h>
 
 #include "passes/lowering.h"
 
-Slot *schedule_add_slot(Arena *arena, Schedule *schedule, SlotKind kind, const char *name, TensorType type)
+Slot *schedule_add_slot(Arena *arena, Schedule *schedule, SlotKind kind, const char *name,
+                        TensorType type)
 {
     Slot *slot = ARENA_NEW(arena, Slot);
     slot->kind = kind;
     slot->name = name;
     slot->type = type;
     slot->bytes = type_bytes(&type);
-    schedule->slots =
-        arena_grow(arena, schedule->slots, schedule->slot_count, &schedule->slot_capacity, sizeof *schedule->slots);
+    schedule->slots = arena_grow(arena, schedule->slots, schedule->slot_count,
+                                 &schedule->slot_capacity, sizeof *schedule->slots);
     schedule->slots[schedule->slot_count++] = slot;
     return slot;
 }
@@ -25,7 +28,8 @@ static Slot *constant_slot(Lowering *l, const Node *node)
 {
     Module *module = l->module;
     for (int c = 0; c < module->constant_count; c++)
-        if (module->constants[c]->data == node->attr.data && type_equal(&module->constants[c]->type, &node->type))
+        if (module->constants[c]->data == node->attr.data &&
+            type_equal(&module->constants[c]->type, &node->type))
             return module->constants[c];
     Slot *slot = ARENA_NEW(l->arena, Slot);
     *slot = (Slot){.kind = SLOT_CONSTANT,
@@ -36,8 +40,8 @@ static Slot *constant_slot(Lowering *l, const Node *node)
                    .data = node->attr.data};
     slot->offset = module->constant_bytes;
     module->constant_bytes += (slot->bytes + 63) / 64 * 64;
-    module->constants = arena_grow(l->arena, module->constants, module->constant_count, &module->constant_capacity,
-                                   sizeof *module->constants);
+    module->constants = arena_grow(l->arena, module->constants, module->constant_count,
+                                   &module->constant_capacity, sizeof *module->constants);
     module->constants[module->constant_count++] = slot;
     return slot;
 }
@@ -68,7 +72,8 @@ Slot *lower_slot(Lowering *l, const Node *node)
     if (l->fusion->group_of[node->id]) {
         const Destinations *d = &l->destinations[node->id];
         if (!d->count)
-            INGOT_BUG("%%%d (%s) is read by another kernel, but was not stored", node->id, op_name(node->op));
+            INGOT_BUG("%%%d (%s) is read by another kernel, but was not stored", node->id,
+                      op_name(node->op));
         return d->slots[0];
     }
     return leaf_slot(l, node);
@@ -78,15 +83,18 @@ Buffer *lower_argument(Lowering *l, Slot *slot)
 {
     for (int a = 0; a < l->argument_count; a++) {
         const Slot *other = l->arguments[a];
-        if (other == slot || (slot->kind == SLOT_STATE && other->kind == SLOT_STATE && other->index == slot->index))
+        if (other == slot ||
+            (slot->kind == SLOT_STATE && other->kind == SLOT_STATE && other->index == slot->index))
             return l->kernel->arguments[a];
     }
-    l->arguments =
-        arena_grow(l->arena, l->arguments, l->argument_count, &l->argument_capacity, sizeof *l->arguments);
+    l->arguments = arena_grow(l->arena, l->arguments, l->argument_count, &l->argument_capacity,
+                              sizeof *l->arguments);
     l->arguments[l->argument_count++] = slot;
-    /* names by position: equal kernels of different tensors then have equal texts, and are emitted once */
+    /* names by position: equal kernels of different tensors then have equal texts, and are emitted
+     * once */
     const char *name = arena_print(l->arena, "p%d", l->argument_count - 1);
-    return kernel_argument(l->arena, l->kernel, name, slot->type.element, type_elements(&slot->type));
+    return kernel_argument(l->arena, l->kernel, name, slot->type.element,
+                           type_elements(&slot->type));
 }
 
 Affine lower_offset(Arena *arena, const TensorType *type, const Coordinates *at)
@@ -112,7 +120,8 @@ Coordinates lower_broadcast(const TensorType *operand, const Coordinates *at)
 /* A constant all of whose elements are the same needs no memory. */
 static bool constant_is_number(const Node *node, double *number)
 {
-    size_t bytes = (size_t)element_bytes(node->type.element), total = (size_t)type_bytes(&node->type);
+    size_t bytes = (size_t)element_bytes(node->type.element),
+           total = (size_t)type_bytes(&node->type);
     const char *data = node->attr.data;
     if (total == 0 || (total > bytes && memcmp(data, data + bytes, total - bytes) != 0))
         return false;
@@ -151,7 +160,8 @@ static Coordinates through_reshape(Lowering *l, const Node *reshape, const Coord
         result.at[j] = affine_number(0);
         int64_t product = 1;
         while (from->dims[j] > 1 && product < from->dims[j]) {
-            result.at[j] = affine_add(l->arena, affine_scale(l->arena, result.at[j], to->dims[i]), at->at[i]);
+            result.at[j] =
+                affine_add(l->arena, affine_scale(l->arena, result.at[j], to->dims[i]), at->at[i]);
             product *= to->dims[i++];
         }
     }
@@ -171,8 +181,9 @@ static Coordinates through_view(Lowering *l, const Node *view, const Coordinates
         break;
     case OP_slice:
         for (int i = 0; i < at->rank; i++)
-            result.at[i] = affine_add(l->arena, affine_scale(l->arena, at->at[i], view->attr.lists[2].values[i]),
-                                      affine_number(view->attr.lists[0].values[i]));
+            result.at[i] = affine_add(
+                l->arena, affine_scale(l->arena, at->at[i], view->attr.lists[2].values[i]),
+                affine_number(view->attr.lists[0].values[i]));
         break;
     case OP_reverse:
         result = *at;
@@ -193,7 +204,8 @@ static Coordinates through_view(Lowering *l, const Node *view, const Coordinates
 
 static bool has_memory(const Lowering *l, const Node *node)
 {
-    return l->fusion->group_of[node->id] || node->op == OP_input || node->op == OP_state || node->op == OP_constant;
+    return l->fusion->group_of[node->id] || node->op == OP_input || node->op == OP_state ||
+           node->op == OP_constant;
 }
 
 static Expr *read_random(Lowering *l, Node *node, const Coordinates *at)
@@ -238,7 +250,8 @@ Expr *lower_read(Lowering *l, Node *node, const Coordinates *at)
         }
         return expr_apply(l->arena, node->op, node->type.element, node->in_count, in);
     }
-    if (node->op == OP_reshape) { /* what it looks at lies in memory row by row: the offset is the same */
+    if (node->op ==
+        OP_reshape) { /* what it looks at lies in memory row by row: the offset is the same */
         const Node *source = node->in[0];
         while (source->op == OP_reshape && !has_memory(l, source))
             source = source->in[0];

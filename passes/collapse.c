@@ -3,8 +3,9 @@
  *     for i = 0..56 { for j = 0..64 { %y[64*i + j] = neg(%x[64*i + j]) } }
  *     for j = 0..3584 { %y[j] = neg(%x[j]) }
  *
- * Legal when every offset inside advances by one step of the outer loop just as by all steps of the inner one; then i and j
- * occur only as extent·i + j. Fewer and longer loops: less to count, fewer remainders. */
+ * Legal when every offset inside advances by one step of the outer loop just as by all steps of the
+ * inner one; then i and j occur only as extent·i + j. Fewer and longer loops: less to count, fewer
+ * remainders. */
 #include "passes/rewrite.h"
 #include "passes/schedule_kernel.h"
 
@@ -40,7 +41,8 @@ static Stmt *collapse(Arena *arena, Stmt *list)
         if (!pair.contiguous)
             continue;
         Replace replace = {0};
-        replace_var(&replace, s->var, affine_number(0)); /* the inner variable now runs through both */
+        replace_var(&replace, s->var,
+                    affine_number(0)); /* the inner variable now runs through both */
         s->body = rewrite_stmts(arena, inner->body, &replace);
         s->var = inner->var;
         s->end *= inner->end;

@@ -5,13 +5,15 @@
  *     %4 = max %3, 0
  *
  * Three steps, each over the nodes in order:
- *   1. inline    element-wise nodes whose only reader is a reduction are computed where it reads them
- *   2. group     an element-wise node joins the group of an operand that has its shape, unless another of its operands
- *                would have to be computed after that group and before it (a cycle between kernels)
+ *   1. inline    element-wise nodes whose only reader is a reduction are computed where it reads
+ * them
+ *   2. group     an element-wise node joins the group of an operand that has its shape, unless
+ * another of its operands would have to be computed after that group and before it (a cycle between
+ * kernels)
  *   3. store     what another group reads, or the function gives back, gets memory
  *
- * A value that is read through a view, or broadcast, needs memory: edges inside a group connect equal
- * indices only. */
+ * A value that is read through a view, or broadcast, needs memory: edges inside a group connect
+ * equal indices only. */
 #include "passes/fuse.h"
 
 #include <stdlib.h>
@@ -64,14 +66,15 @@ static bool is_view(const Node *node)
 
 static bool is_heavy(const Node *node)
 {
-    return !is_leaf(node) && !is_view(node) && !op_is(node->op, ELEMENTWISE) && node->op != OP_iota &&
-           node->op != OP_random;
+    return !is_leaf(node) && !is_view(node) && !op_is(node->op, ELEMENTWISE) &&
+           node->op != OP_iota && node->op != OP_random;
 }
 
 bool node_has_epilogue(const Node *root)
 {
     return op_is(root->op, REDUCES | CONTRACTS) || root->op == OP_gather ||
-           (op_is(root->op, WINDOWS) && root->op != OP_window_scatter && root->op != OP_window_spread);
+           (op_is(root->op, WINDOWS) && root->op != OP_window_scatter &&
+            root->op != OP_window_spread);
 }
 
 Node *fusion_source(const Fusion *fusion, Node *node)
@@ -90,7 +93,8 @@ typedef struct Uses {
 
 static Uses count_uses(Arena *arena, const Function *f)
 {
-    Uses uses = {ARENA_ARRAY(arena, int, f->node_count + 1), ARENA_ARRAY(arena, Node *, f->node_count + 1)};
+    Uses uses = {ARENA_ARRAY(arena, int, f->node_count + 1),
+                 ARENA_ARRAY(arena, Node *, f->node_count + 1)};
     for (int n = 0; n < f->node_count; n++) {
         for (int i = 0; i < f->nodes[n]->in_count; i++) {
             uses.count[f->nodes[n]->in[i]->id]++;
@@ -172,10 +176,13 @@ static bool node_needs(Fusion *fusion, Node *node, const Group *wanted)
     return false;
 }
 
-/* An edge that stays at one index: the operand is a member of `group` and has the shape of its reader. */
+/* An edge that stays at one index: the operand is a member of `group`, its reader is element-wise
+ * and of the same shape. (A root reads its operands at other indices, even where shapes happen to
+ * agree.) */
 static bool is_direct(const Fusion *fusion, const Group *group, const Node *in, const Node *reader)
 {
-    return fusion->group_of[in->id] == group && type_same_dims(&in->type, &reader->type);
+    return fusion->group_of[in->id] == group && op_is(reader->op, ELEMENTWISE) &&
+           type_same_dims(&in->type, &reader->type);
 }
 
 static bool can_join(Fusion *fusion, Group *group, const Node *node)
@@ -193,11 +200,13 @@ static bool can_join(Fusion *fusion, Group *group, const Node *node)
     return true;
 }
 
-/* Can the element-wise `other` become a part of `group`, when neither may need the other by way of a third? */
+/* Can the element-wise `other` become a part of `group`, when neither may need the other by way of
+ * a third? */
 static bool can_merge(Fusion *fusion, Group *group, Group *other)
 {
     if (other->root || !type_same_dims(&group->domain, &other->domain) ||
-        group->member_count + other->member_count >= MEMBER_LIMIT || (group->root && !node_has_epilogue(group->root)))
+        group->member_count + other->member_count >= MEMBER_LIMIT ||
+        (group->root && !node_has_epilogue(group->root)))
         return false;
     for (int side = 0; side < 2; side++) {
         const Group *from = side ? group : other, *to = side ? other : group;
@@ -245,12 +254,14 @@ static void join_or_start(Fusion *fusion, Arena *arena, Node *node)
     group_add(fusion, arena, home, node);
     for (int i = 0; i < node->in_count; i++) {
         Group *other = fusion->group_of[node->in[i]->id];
-        if (other && other != home && is_direct(fusion, other, node->in[i], node) && can_merge(fusion, home, other))
+        if (other && other != home && is_direct(fusion, other, node->in[i], node) &&
+            can_merge(fusion, home, other))
             group_merge(fusion, arena, home, other);
     }
 }
 
-/* Views and generated values that need memory after all: results, and what a reshape cannot be read through. */
+/* Views and generated values that need memory after all: results, and what a reshape cannot be read
+ * through. */
 static bool *find_forced(Arena *arena, const Fusion *fusion)
 {
     const Function *f = fusion->function;
@@ -264,10 +275,12 @@ static bool *find_forced(Arena *arena, const Fusion *fusion)
         for (int i = 0; i < node->in_count; i++) {
             const Node *in = node->in[i];
             bool generated = node_is_generated(in);
-            bool window = op_is(node->op, WINDOWS | CONTRACTS) || node->op == OP_pad || node->op == OP_concat;
+            bool window =
+                op_is(node->op, WINDOWS | CONTRACTS) || node->op == OP_pad || node->op == OP_concat;
             if ((node->op == OP_reshape && !reshape_is_affine(node) &&
                  (generated || (is_view(in) && in->op != OP_reshape))) ||
-                (generated && window) || (node->op == OP_gather && i == 0 && (generated || is_view(in))))
+                (generated && window) ||
+                (node->op == OP_gather && i == 0 && (generated || is_view(in))))
                 forced[in->id] = true;
         }
     }
@@ -323,7 +336,8 @@ static void mark_stored(Fusion *fusion)
         fusion->stored[f->updates[u].node->id] = true;
 }
 
-/* Merging may have moved a group behind one that reads it: order them anew, depth first, by node number. */
+/* Merging may have moved a group behind one that reads it: order them anew, depth first, by node
+ * number. */
 static void visit(Fusion *fusion, Group *group, Group **order, int *count);
 
 static void visit_inputs(Fusion *fusion, Group *group, const Node *node, Group **order, int *count)

@@ -1,8 +1,10 @@
-/* From groups of nodes to kernels and the list of calls; see lowering.h for the shape of what comes out.
+/* From groups of nodes to kernels and the list of calls; see lowering.h for the shape of what comes
+ * out.
  *
- * Order of calls: as fusion found it, but a kernel that overwrites a state comes after every kernel that reads its old value.
- * Where that cannot be (the writer itself feeds a reader, or reads the state at other indices), the new value goes to a temporary
- * and is copied at the end of the function. */
+ * Order of calls: as fusion found it, but a kernel that overwrites a state comes after every kernel
+ * that reads its old value. Where that cannot be (the writer itself feeds a reader, or reads the
+ * state at other indices), the new value goes to a temporary and is copied at the end of the
+ * function. */
 #include "passes/lower.h"
 
 #include <math.h>
@@ -24,7 +26,8 @@ void kernel_begin(Lowering *l, Group *group, const char *name)
     l->temps = 0;
 }
 
-/* The kernel of the module that says the same as `kernel`; `kernel` itself, added, when there is none. */
+/* The kernel of the module that says the same as `kernel`; `kernel` itself, added, when there is
+ * none. */
 static Kernel *module_intern(Lowering *l, Kernel *kernel)
 {
     Module *module = l->module;
@@ -39,7 +42,8 @@ static Kernel *module_intern(Lowering *l, Kernel *kernel)
         if (strncmp(candidate->name, base, length) == 0 &&
             (candidate->name[length] == '\0' || candidate->name[length] == '.'))
             same_name++;
-        if (candidate->multiply_adds != kernel->multiply_adds || candidate->element_steps != kernel->element_steps ||
+        if (candidate->multiply_adds != kernel->multiply_adds ||
+            candidate->element_steps != kernel->element_steps ||
             candidate->argument_count != kernel->argument_count)
             continue;
         const char *name = candidate->name;
@@ -51,8 +55,8 @@ static Kernel *module_intern(Lowering *l, Kernel *kernel)
             return candidate;
     }
     kernel->name = same_name ? arena_print(l->arena, "%s.%d", base, same_name + 1) : base;
-    module->kernels =
-        arena_grow(l->arena, module->kernels, module->kernel_count, &module->kernel_capacity, sizeof *module->kernels);
+    module->kernels = arena_grow(l->arena, module->kernels, module->kernel_count,
+                                 &module->kernel_capacity, sizeof *module->kernels);
     return module->kernels[module->kernel_count++] = kernel;
 }
 
@@ -110,7 +114,8 @@ Affine lower_axis(Lowering *l, const char *name, int64_t extent, const Var **var
     return *var ? affine_var(l->arena, *var, 1) : affine_number(0);
 }
 
-Stmt *lower_loops(Lowering *l, int count, const Var *const *vars, const int64_t *extents, Stmt *body)
+Stmt *lower_loops(Lowering *l, int count, const Var *const *vars, const int64_t *extents,
+                  Stmt *body)
 {
     for (int i = count - 1; i >= 0; i--)
         if (vars[i])
@@ -151,7 +156,8 @@ static Stmt *bind(Lowering *l, Node *node, Expr *value)
 
 static Expr *member_value(Lowering *l, Node *node, const Coordinates *at)
 {
-    if (!op_is(node->op, ELEMENTWISE) || node_is_generated(node)) { /* a view or generated value made solid */
+    if (!op_is(node->op, ELEMENTWISE) ||
+        node_is_generated(node)) { /* a view or generated value made solid */
         Group *group = l->fusion->group_of[node->id];
         l->fusion->group_of[node->id] = NULL;
         Expr *value = lower_read(l, node, at);
@@ -161,7 +167,8 @@ static Expr *member_value(Lowering *l, Node *node, const Coordinates *at)
     Expr *in[EXPR_INPUTS];
     for (int i = 0; i < node->in_count; i++) {
         Node *operand = node->in[i];
-        bool direct = l->fusion->group_of[operand->id] == l->group && type_same_dims(&operand->type, &node->type);
+        bool direct = l->fusion->group_of[operand->id] == l->group &&
+                      type_same_dims(&operand->type, &node->type);
         Coordinates mine = lower_broadcast(&operand->type, at);
         in[i] = direct ? l->values[operand->id] : lower_read(l, operand, &mine);
     }
@@ -184,37 +191,44 @@ Stmt *lower_epilogue(Lowering *l, Expr *root_value, const Coordinates *at)
             Slot *slot = l->destinations[node->id].slots[d];
             Buffer *buffer = lower_argument(l, slot);
             buffer->written = true;
-            stores = stmt_append(stores, stmt_store(l->arena, STORE_SET, buffer, lower_offset(l->arena, &node->type, at),
+            stores = stmt_append(stores, stmt_store(l->arena, STORE_SET, buffer,
+                                                    lower_offset(l->arena, &node->type, at),
                                                     l->values[node->id]));
         }
     }
     return stmt_append(lets, stores);
 }
 
-Stmt *lower_reduction(Lowering *l, const Reduction *reduction, ElementType element, const Coordinates *at)
+Stmt *lower_reduction(Lowering *l, const Reduction *reduction, ElementType element,
+                      const Coordinates *at)
 {
     Buffer *acc = nest_local(l->arena, "acc", element, 1);
     Affine zero = affine_number(0);
     Stmt *body = stmt_local(l->arena, acc);
     stmt_append(body, stmt_store(l->arena, STORE_SET, acc, zero, reduction->first));
     if (reduction->term)
-        stmt_append(body, axes_loops(l, &reduction->axes,
-                                     stmt_store(l->arena, reduction->mode, acc, zero, reduction->term)));
+        stmt_append(body,
+                    axes_loops(l, &reduction->axes,
+                               stmt_store(l->arena, reduction->mode, acc, zero, reduction->term)));
     return stmt_append(body, lower_epilogue(l, expr_load(l->arena, acc, zero), at));
 }
 
 double element_lowest(ElementType element)
 {
-    static const double lowest[TYPE_COUNT] = {
-        [TYPE_F32] = -INFINITY, [TYPE_F64] = -INFINITY, [TYPE_I32] = -0x1p31, [TYPE_I64] = -0x1p63, [TYPE_I8] = -128};
+    static const double lowest[TYPE_COUNT] = {[TYPE_F32] = -INFINITY,
+                                              [TYPE_F64] = -INFINITY,
+                                              [TYPE_I32] = -0x1p31,
+                                              [TYPE_I64] = -0x1p63,
+                                              [TYPE_I8] = -128};
     return lowest[element];
 }
 
 double element_highest(ElementType element)
 {
-    static const double highest[TYPE_COUNT] = {
-        [TYPE_F32] = INFINITY, [TYPE_F64] = INFINITY, [TYPE_I32] = 0x1p31 - 1, [TYPE_I64] = 0x1p63 - 1024,
-        [TYPE_I8] = 127,       [TYPE_U8] = 255,       [TYPE_BOOL] = 1};
+    static const double highest[TYPE_COUNT] = {[TYPE_F32] = INFINITY,   [TYPE_F64] = INFINITY,
+                                               [TYPE_I32] = 0x1p31 - 1, [TYPE_I64] = 0x1p63 - 1024,
+                                               [TYPE_I8] = 127,         [TYPE_U8] = 255,
+                                               [TYPE_BOOL] = 1};
     return highest[element];
 }
 
@@ -237,7 +251,8 @@ static void lower_copy(Lowering *l, Slot *from, Slot *to)
     Buffer *source = lower_argument(l, from), *target = lower_argument(l, to);
     target->written = true;
     l->kernel->element_steps = type_elements(&from->type);
-    Stmt *store = stmt_store(l->arena, STORE_SET, target, offset, expr_load(l->arena, source, offset));
+    Stmt *store =
+        stmt_store(l->arena, STORE_SET, target, offset, expr_load(l->arena, source, offset));
     kernel_end(l, axes_loops(l, &axes, store));
 }
 
@@ -261,7 +276,8 @@ static void lower_group(Lowering *l, Group *group)
 #define lower_root_elementwise NULL
 #define lower_root_view NULL
 #define lower_root_expand NULL
-#define OP(name, in, attributes, traits, shape, gradient, lowering, evaluate) [OP_##name] = lower_root_##lowering,
+#define OP(name, in, attributes, traits, shape, gradient, lowering, evaluate)                      \
+    [OP_##name] = lower_root_##lowering,
 #include "ir/ops.def"
 #undef OP
 #undef lower_root_leaf
@@ -276,7 +292,8 @@ static void lower_group(Lowering *l, Group *group)
     else if (roots[root->op])
         roots[root->op](l, root);
     else
-        INGOT_BUG("%s reached lowering; passes/expand.c should have spelled it out", op_name(root->op));
+        INGOT_BUG("%s reached lowering; passes/expand.c should have spelled it out",
+                  op_name(root->op));
     /* a root without epilogue stores to one place only */
     for (int d = 1; root && !node_has_epilogue(root) && d < l->destinations[root->id].count; d++)
         lower_copy(l, l->destinations[root->id].slots[0], l->destinations[root->id].slots[d]);
@@ -285,12 +302,14 @@ static void lower_group(Lowering *l, Group *group)
 /* ---- order of execution and where values go ---- */
 
 typedef struct Order {
-    bool **before; /* before[a][b]: group a must have run before group b, because b overwrites a state a reads */
+    bool **before; /* before[a][b]: group a must have run before group b, because b overwrites a
+                      state a reads */
     bool *late;    /* by update: goes to a temporary and is copied at the end */
 } Order;
 
 /* Does `group` read the state node `state`, and if so only at the index it is working on? */
-static bool reads_state(const Fusion *fusion, const Node *node, const State *state, bool direct, bool *only_direct)
+static bool reads_state(const Fusion *fusion, const Node *node, const State *state, bool direct,
+                        bool *only_direct)
 {
     if (node->op == OP_state && node->attr.state == state) {
         *only_direct = *only_direct && direct;
@@ -304,7 +323,8 @@ static bool reads_state(const Fusion *fusion, const Node *node, const State *sta
     return reads;
 }
 
-static bool group_reads_state(const Fusion *fusion, const Group *group, const State *state, bool *only_direct)
+static bool group_reads_state(const Fusion *fusion, const Group *group, const State *state,
+                              bool *only_direct)
 {
     bool reads = false;
     *only_direct = true;
@@ -358,7 +378,8 @@ static void break_cycle(Lowering *l, Order *order, const bool *done)
         if (!writer || done[writer->id] || order->late[u])
             continue;
         order->late[u] = true;
-        for (int g = 0; g < l->fusion->group_count; g++) /* edges of its other updates come back below */
+        for (int g = 0; g < l->fusion->group_count;
+             g++) /* edges of its other updates come back below */
             order->before[g][writer->id] = false;
         for (int v = 0; v < f->update_count; v++) {
             bool only_direct;
@@ -366,7 +387,8 @@ static void break_cycle(Lowering *l, Order *order, const bool *done)
                 continue;
             for (int g = 0; g < l->fusion->group_count; g++)
                 if (l->fusion->groups[g] != writer &&
-                    group_reads_state(l->fusion, l->fusion->groups[g], f->updates[v].state, &only_direct))
+                    group_reads_state(l->fusion, l->fusion->groups[g], f->updates[v].state,
+                                      &only_direct))
                     order->before[g][writer->id] = true;
         }
         return;
@@ -421,7 +443,8 @@ static Slot *state_slot(Lowering *l, const State *state)
 static Slot *result_slot(Lowering *l, int index)
 {
     const Result *result = &l->function->results[index];
-    Slot *slot = schedule_add_slot(l->arena, l->schedule, SLOT_RESULT, result->name, result->node->type);
+    Slot *slot =
+        schedule_add_slot(l->arena, l->schedule, SLOT_RESULT, result->name, result->node->type);
     slot->index = index;
     return slot;
 }
@@ -438,8 +461,9 @@ static void place_values(Lowering *l, const Order *order)
     for (int n = 0; n < f->node_count; n++) {
         Node *node = f->nodes[n];
         if (l->fusion->stored[n] && l->fusion->group_of[n] && !l->destinations[n].count)
-            add_destination(l, node, schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
-                                                       arena_print(l->arena, "%d", n), node->type));
+            add_destination(l, node,
+                            schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
+                                              arena_print(l->arena, "%d", n), node->type));
     }
 }
 
@@ -449,13 +473,14 @@ static void count_readers(Lowering *l)
     for (int n = 0; n < f->node_count; n++) {
         const Node *node = f->nodes[n];
         for (int i = 0; i < node->in_count; i++)
-            if (l->fusion->group_of[n] && l->fusion->group_of[n] == l->fusion->group_of[node->in[i]->id])
+            if (l->fusion->group_of[n] &&
+                l->fusion->group_of[n] == l->fusion->group_of[node->in[i]->id])
                 l->readers[node->in[i]->id]++;
     }
 }
 
-/* A state whose old value becomes a result, or the new value of another state, must be copied before anything
- * overwrites it. */
+/* A state whose old value becomes a result, or the new value of another state, must be copied
+ * before anything overwrites it. */
 static Slot **save_moved_states(Lowering *l)
 {
     const Function *f = l->function;
@@ -482,7 +507,8 @@ static void finish_late(Lowering *l, const Order *order, Slot **saved)
     for (int u = 0; u < f->update_count; u++) {
         const Node *node = f->updates[u].node;
         if (order->late[u] && !(node->op == OP_state && node->attr.state == f->updates[u].state))
-            lower_copy(l, saved[u] ? saved[u] : lower_slot(l, node), state_slot(l, f->updates[u].state));
+            lower_copy(l, saved[u] ? saved[u] : lower_slot(l, node),
+                       state_slot(l, f->updates[u].state));
     }
 }
 
@@ -530,7 +556,8 @@ static bool lay_out_states(Module *module)
         module->state_offsets[s] = module->state_bytes;
         module->state_bytes += (type_bytes(&program->states[s]->type) + 63) / 64 * 64;
         if (module->state_bytes > ELEMENT_LIMIT)
-            return diag_error(module->diag, program->states[s]->place, "the states of the model take more than 1 TiB");
+            return diag_error(module->diag, program->states[s]->place,
+                              "the states of the model take more than 1 TiB");
     }
     return true;
 }

@@ -2,13 +2,14 @@
  *
  *     for output axes { acc = 0; for reduced axes { acc += A[affine] * B[affine] } epilogue }
  *
- * and differ in nothing but their affine offsets. Borders are padded copies, so no index is ever tested. */
+ * and differ in nothing but their affine offsets. Borders are padded copies, so no index is ever
+ * tested. */
 #include <string.h>
 
 #include "passes/lowering.h"
 
-static Stmt *contraction(Lowering *l, Node *root, const Axes *outer, const Coordinates *at, Reduction *reduction,
-                         Expr *a, Expr *b)
+static Stmt *contraction(Lowering *l, Node *root, const Axes *outer, const Coordinates *at,
+                         Reduction *reduction, Expr *a, Expr *b)
 {
     ElementType element = root->type.element;
     reduction->mode = STORE_ADD;
@@ -49,7 +50,8 @@ static Expr *load_slot(Lowering *l, Slot *slot, const TensorType *type, const Co
     return expr_load(l->arena, lower_argument(l, slot), lower_offset(l->arena, type, at));
 }
 
-/* One axis of channels in `groups` blocks: its block and place as axes, and their sum as a coordinate. */
+/* One axis of channels in `groups` blocks: its block and place as axes, and their sum as a
+ * coordinate. */
 typedef struct Channels {
     Affine group, inside;
 } Channels;
@@ -66,8 +68,8 @@ static void kernel_sizes(const TensorType *weights, int64_t sizes[3])
         sizes[i] = weights->dims[i];
 }
 
-void spatial_border(const Spatial *s, const int64_t *kernel, const TensorType *x, const TensorType *y, int64_t *before,
-                    int64_t *after)
+void spatial_border(const Spatial *s, const int64_t *kernel, const TensorType *x,
+                    const TensorType *y, int64_t *before, int64_t *after)
 {
     memset(before, 0, RANK_LIMIT * sizeof *before);
     memset(after, 0, RANK_LIMIT * sizeof *after);
@@ -104,7 +106,8 @@ static void lower_conv(Lowering *l, Node *root)
     Reduction reduction = {0};
     Coordinates at = {.rank = y->rank}, at_x = {.rank = y->rank}, at_w = {.rank = w->rank};
     at.at[0] = at_x.at[0] = axes_add(l, &axes, "n", y->dims[0]);
-    static const char *const out_names[] = {"oh", "ow", "od"}, *const tap_names[] = {"kh", "kw", "kd"};
+    static const char *const out_names[] = {"oh", "ow", "od"}, *const tap_names[] = {"kh", "kw",
+                                                                                     "kd"};
     for (int i = 0; i < s.rank; i++)
         at.at[i + 1] = axes_add(l, &axes, out_names[i], y->dims[i + 1]);
     int64_t outs = y->dims[last] / s.groups, ins = w->dims[s.rank];
@@ -141,7 +144,8 @@ static void lower_conv_filter(Lowering *l, Node *root)
     Axes axes = {0};
     Reduction reduction = {0};
     Coordinates at = {.rank = w->rank}, at_x = {.rank = dy->rank}, at_y = {.rank = dy->rank};
-    static const char *const out_names[] = {"oh", "ow", "od"}, *const tap_names[] = {"kh", "kw", "kd"};
+    static const char *const out_names[] = {"oh", "ow", "od"}, *const tap_names[] = {"kh", "kw",
+                                                                                     "kd"};
     for (int i = 0; i < s.rank; i++)
         at.at[i] = axes_add(l, &axes, tap_names[i], sizes[i]);
     int64_t outs = dy->dims[last] / s.groups, ins = w->dims[s.rank];
@@ -164,10 +168,11 @@ static void lower_conv_filter(Lowering *l, Node *root)
 
 /* ---- conv_transpose: dx[i] = Σ over taps k with (i + pad - k·dilation) divisible by stride
  *
- * Along one axis the positions i fall into `stride` phases: i = stride·q + first. In one phase the taps that meet are
- * k = tap + t·tap_step, and they meet y at q + from - t·from_step: affine again. One nest for each combination of phases. */
+ * Along one axis the positions i fall into `stride` phases: i = stride·q + first. In one phase the
+ * taps that meet are k = tap + t·tap_step, and they meet y at q + from - t·from_step: affine again.
+ * One nest for each combination of phases. */
 typedef struct Phase {
-    int64_t first, count;       /* positions: i = stride·q + first, q = 0..count */
+    int64_t first, count;        /* positions: i = stride·q + first, q = 0..count */
     int64_t tap, tap_step, taps; /* k = tap + t·tap_step, t = 0..taps */
     int64_t from, from_step;     /* o = q + from - t·from_step */
 } Phase;
@@ -192,8 +197,8 @@ static Phase phase_of(const Spatial *s, int i, int64_t kernel, int64_t size, int
     return p;
 }
 
-static void transpose_border(const Spatial *s, const int64_t *sizes, const TensorType *x, const TensorType *y,
-                             int64_t *before, int64_t *after)
+static void transpose_border(const Spatial *s, const int64_t *sizes, const TensorType *x,
+                             const TensorType *y, int64_t *before, int64_t *after)
 {
     memset(before, 0, RANK_LIMIT * sizeof *before);
     memset(after, 0, RANK_LIMIT * sizeof *after);
@@ -229,7 +234,8 @@ static Stmt *transposed_nest(Lowering *l, const Transposed *t, const Phase *phas
     Affine q[3];
     bool meets = true;
     at.at[0] = at_y.at[0] = axes_add(l, &axes, "n", x->dims[0]);
-    static const char *const out_names[] = {"ih", "iw", "id"}, *const tap_names[] = {"kh", "kw", "kd"};
+    static const char *const out_names[] = {"ih", "iw", "id"}, *const tap_names[] = {"kh", "kw",
+                                                                                     "kd"};
     for (int i = 0; i < t->s.rank; i++) {
         q[i] = axes_add(l, &axes, out_names[i], phases[i].count);
         at.at[i + 1] = affine_add(l->arena, affine_scale(l->arena, q[i], t->s.stride[i]),
@@ -247,16 +253,19 @@ static Stmt *transposed_nest(Lowering *l, const Transposed *t, const Phase *phas
         at_w.at[i] = affine_add(l->arena, affine_scale(l->arena, tap, phases[i].tap_step),
                                 affine_number(phases[i].tap));
         Affine from = affine_add(l->arena, q[i], affine_number(phases[i].from + t->before[i + 1]));
-        at_y.at[i + 1] = affine_add(l->arena, from, affine_scale(l->arena, tap, -phases[i].from_step));
+        at_y.at[i + 1] =
+            affine_add(l->arena, from, affine_scale(l->arena, tap, -phases[i].from_step));
     }
     Channels out = {.group = in.group, .inside = axes_add(l, &reduction.axes, "oc", outs)};
     at_w.at[t->s.rank] = in.inside;
     at_w.at[t->s.rank + 1] = at_y.at[last] = channel_of(l, &out, outs);
-    Expr *a = t->padded ? load_slot(l, t->padded, &t->y, &at_y) : lower_read(l, t->root->in[0], &at_y);
+    Expr *a =
+        t->padded ? load_slot(l, t->padded, &t->y, &at_y) : lower_read(l, t->root->in[0], &at_y);
     return contraction(l, t->root, &axes, &at, &reduction, a, lower_read(l, t->root->in[1], &at_w));
 }
 
-static Stmt *transposed_phases(Lowering *l, const Transposed *t, const int64_t *sizes, int axis, Phase *phases)
+static Stmt *transposed_phases(Lowering *l, const Transposed *t, const int64_t *sizes, int axis,
+                               Phase *phases)
 {
     if (axis == t->s.rank)
         return transposed_nest(l, t, phases);

@@ -3,7 +3,8 @@
 
 #include "passes/lowering.h"
 
-static Stmt *store_at(Lowering *l, Slot *slot, const TensorType *type, const Coordinates *at, Expr *value)
+static Stmt *store_at(Lowering *l, Slot *slot, const TensorType *type, const Coordinates *at,
+                      Expr *value)
 {
     Buffer *out = lower_argument(l, slot);
     out->written = true;
@@ -11,22 +12,25 @@ static Stmt *store_at(Lowering *l, Slot *slot, const TensorType *type, const Coo
 }
 
 /* Fills the box [from, to) of a tensor with a number. */
-static Stmt *fill_box(Lowering *l, Slot *slot, const TensorType *type, const int64_t *from, const int64_t *to, double value)
+static Stmt *fill_box(Lowering *l, Slot *slot, const TensorType *type, const int64_t *from,
+                      const int64_t *to, double value)
 {
     Axes axes = {0};
     Coordinates at = {.rank = type->rank};
     for (int i = 0; i < type->rank; i++) {
         if (from[i] >= to[i])
             return NULL;
-        at.at[i] = affine_add(l->arena, axes_add(l, &axes, "i", to[i] - from[i]), affine_number(from[i]));
+        at.at[i] =
+            affine_add(l->arena, axes_add(l, &axes, "i", to[i] - from[i]), affine_number(from[i]));
     }
-    return axes_loops(l, &axes, store_at(l, slot, type, &at, expr_number(l->arena, type->element, value)));
+    return axes_loops(l, &axes,
+                      store_at(l, slot, type, &at, expr_number(l->arena, type->element, value)));
 }
 
-/* Border and inside are disjoint boxes: axis by axis, what lies before and after it, with earlier axes inside. Each element
- * is written once, so that boxes can be shared out. */
-static Stmt *fill_border(Lowering *l, Slot *slot, const TensorType *type, const int64_t *before, const int64_t *after,
-                         double value)
+/* Border and inside are disjoint boxes: axis by axis, what lies before and after it, with earlier
+ * axes inside. Each element is written once, so that boxes can be shared out. */
+static Stmt *fill_border(Lowering *l, Slot *slot, const TensorType *type, const int64_t *before,
+                         const int64_t *after, double value)
 {
     int64_t from[RANK_LIMIT], to[RANK_LIMIT];
     Stmt *all = NULL;
@@ -46,19 +50,21 @@ static Stmt *fill_border(Lowering *l, Slot *slot, const TensorType *type, const 
     return all;
 }
 
-static Stmt *copy_inside(Lowering *l, Node *source, Slot *slot, const TensorType *type, const int64_t *before,
-                         const int64_t *step)
+static Stmt *copy_inside(Lowering *l, Node *source, Slot *slot, const TensorType *type,
+                         const int64_t *before, const int64_t *step)
 {
     Axes axes = {0};
     Coordinates from = axes_of_type(l, &axes, &source->type), to = from;
     for (int i = 0; i < type->rank; i++)
-        to.at[i] = affine_add(l->arena, affine_scale(l->arena, from.at[i], step[i]), affine_number(before[i]));
+        to.at[i] = affine_add(l->arena, affine_scale(l->arena, from.at[i], step[i]),
+                              affine_number(before[i]));
     return axes_loops(l, &axes, store_at(l, slot, type, &to, lower_read(l, source, &from)));
 }
 
 static const int64_t no_gap[RANK_LIMIT] = {1, 1, 1, 1, 1, 1, 1, 1};
 
-Slot *lower_padded(Lowering *l, Node *node, const int64_t *before, const int64_t *after, double value, TensorType *type)
+Slot *lower_padded(Lowering *l, Node *node, const int64_t *before, const int64_t *after,
+                   double value, TensorType *type)
 {
     *type = node->type;
     bool any = false;
@@ -70,15 +76,16 @@ Slot *lower_padded(Lowering *l, Node *node, const int64_t *before, const int64_t
         return NULL;
     size_t bytes = (size_t)type->rank * sizeof *before;
     for (Padded *p = l->padded; p; p = p->next)
-        if (p->node == node && memcmp(p->before, before, bytes) == 0 && memcmp(p->after, after, bytes) == 0 &&
-            memcmp(&p->value, &value, sizeof value) == 0)
+        if (p->node == node && memcmp(p->before, before, bytes) == 0 &&
+            memcmp(p->after, after, bytes) == 0 && memcmp(&p->value, &value, sizeof value) == 0)
             return p->slot;
     Padded *p = ARENA_NEW(l->arena, Padded);
     p->node = node;
     memcpy(p->before, before, bytes);
     memcpy(p->after, after, bytes);
     p->value = value;
-    p->slot = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY, arena_print(l->arena, "%d.padded", node->id), *type);
+    p->slot = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
+                                arena_print(l->arena, "%d.padded", node->id), *type);
     p->next = l->padded;
     l->padded = p;
     kernel_begin(l, NULL, "pad");
@@ -101,12 +108,15 @@ void lower_root_pad(Lowering *l, Node *root)
     l->kernel->element_steps = type_elements(&root->type);
     Stmt *inside = copy_inside(l, root->in[0], slot, &root->type, before, step);
     if (!gaps) {
-        kernel_end(l, stmt_append(inside, fill_border(l, slot, &root->type, before, after, root->attr.number)));
+        kernel_end(l, stmt_append(inside, fill_border(l, slot, &root->type, before, after,
+                                                      root->attr.number)));
         return;
     }
     const int64_t origin[RANK_LIMIT] = {0};
     l->kernel->ordered = true; /* filled first, then overwritten */
-    kernel_end(l, stmt_append(fill_box(l, slot, &root->type, origin, root->type.dims, root->attr.number), inside));
+    kernel_end(
+        l, stmt_append(fill_box(l, slot, &root->type, origin, root->type.dims, root->attr.number),
+                       inside));
 }
 
 void lower_root_concat(Lowering *l, Node *root)
@@ -134,7 +144,8 @@ static Expr *clamped_row(Lowering *l, Node *rows, const Coordinates *at, int64_t
 }
 
 /* The axes of `rows`, then those of one row of the table. */
-static Coordinates row_axes(Lowering *l, Axes *axes, const TensorType *rows, const TensorType *table, Coordinates *at_row)
+static Coordinates row_axes(Lowering *l, Axes *axes, const TensorType *rows,
+                            const TensorType *table, Coordinates *at_row)
 {
     Coordinates at = {.rank = rows->rank + table->rank - 1};
     *at_row = (Coordinates){.rank = rows->rank};
@@ -168,7 +179,8 @@ void lower_root_gather(Lowering *l, Node *root)
     Node *source = fusion_source(l->fusion, table);
     if (source != table)
         INGOT_BUG("gather from a view that was not stored");
-    Expr *value = expr_load(l->arena, lower_argument(l, lower_slot(l, table)), inside_row(l, &table->type, &at));
+    Expr *value = expr_load(l->arena, lower_argument(l, lower_slot(l, table)),
+                            inside_row(l, &table->type, &at));
     value->dynamic = clamped_row(l, rows, &at_row, table->type.dims[0]);
     value->dynamic_factor = row_elements(&table->type);
     l->kernel->element_steps = type_elements(&root->type);
@@ -185,7 +197,8 @@ void lower_root_scatter_add(Lowering *l, Node *root)
     Coordinates at_row, at = row_axes(l, &axes, &rows->type, &root->type, &at_row);
     Buffer *out = lower_argument(l, slot);
     out->written = true;
-    Stmt *add = stmt_store(l->arena, STORE_ADD, out, inside_row(l, &root->type, &at), lower_read(l, updates, &at));
+    Stmt *add = stmt_store(l->arena, STORE_ADD, out, inside_row(l, &root->type, &at),
+                           lower_read(l, updates, &at));
     add->dynamic = clamped_row(l, rows, &at_row, root->type.dims[0]);
     add->dynamic_factor = row_elements(&root->type);
     l->kernel->ordered = true; /* two rows of updates may meet in one row of the result */

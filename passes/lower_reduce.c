@@ -1,7 +1,8 @@
 /* Reductions: loops over what stays, a sum (or largest, smallest, where) over what goes. */
 #include "passes/lowering.h"
 
-/* The input's coordinates: those of the result where an axis stays, new loop axes where it is reduced. */
+/* The input's coordinates: those of the result where an axis stays, new loop axes where it is
+ * reduced. */
 static Coordinates input_point(Lowering *l, const Node *root, const Coordinates *at, Axes *reduced)
 {
     const TensorType *from = &root->in[0]->type;
@@ -39,7 +40,8 @@ void lower_root_reduce(Lowering *l, Node *root)
     Coordinates inner = input_point(l, root, &at, &reduction.axes);
     reduction.first = expr_number(l->arena, element, first);
     reduction.term = lower_read(l, root->in[0], &inner);
-    l->kernel->element_steps = type_elements(&root->in[0]->type) + type_elements(&root->type) * l->group->member_count;
+    l->kernel->element_steps =
+        type_elements(&root->in[0]->type) + type_elements(&root->type) * l->group->member_count;
     kernel_end(l, axes_loops(l, &axes, lower_reduction(l, &reduction, element, &at)));
 }
 
@@ -53,25 +55,32 @@ void lower_root_argmax(Lowering *l, Node *root)
     Affine step = axes_add(l, &reduced, "r", from->dims[axis]);
     for (int i = 0, next = 0; i < from->rank; i++)
         inner.at[i] = i == axis ? step : at.at[next++];
-    Buffer *best = nest_local(l->arena, "best", from->element, 1), *place = nest_local(l->arena, "place", TYPE_I32, 1);
+    Buffer *best = nest_local(l->arena, "best", from->element, 1),
+           *place = nest_local(l->arena, "place", TYPE_I32, 1);
     Affine zero = affine_number(0);
     Temp *value = ARENA_NEW(l->arena, Temp), *better = ARENA_NEW(l->arena, Temp);
     *value = (Temp){"value", from->element};
     *better = (Temp){"better", TYPE_BOOL};
-    Expr *best_value = expr_load(l->arena, best, zero), *place_value = expr_load(l->arena, place, zero);
+    Expr *best_value = expr_load(l->arena, best, zero),
+         *place_value = expr_load(l->arena, place, zero);
     Expr *compare[] = {expr_temp(l->arena, value), best_value};
-    Expr *which[] = {expr_temp(l->arena, better), expr_index(l->arena, TYPE_I32, step), place_value};
+    Expr *which[] = {expr_temp(l->arena, better), expr_index(l->arena, TYPE_I32, step),
+                     place_value};
     Expr *what[] = {which[0], compare[0], best_value};
     Stmt *body = stmt_let(l->arena, value, lower_read(l, root->in[0], &inner));
-    stmt_append(body, stmt_let(l->arena, better, expr_apply(l->arena, OP_gt, TYPE_BOOL, 2, compare)));
-    stmt_append(body, stmt_store(l->arena, STORE_SET, place, zero, expr_apply(l->arena, OP_select, TYPE_I32, 3, which)));
     stmt_append(body,
-                stmt_store(l->arena, STORE_SET, best, zero, expr_apply(l->arena, OP_select, from->element, 3, what)));
+                stmt_let(l->arena, better, expr_apply(l->arena, OP_gt, TYPE_BOOL, 2, compare)));
+    stmt_append(body, stmt_store(l->arena, STORE_SET, place, zero,
+                                 expr_apply(l->arena, OP_select, TYPE_I32, 3, which)));
+    stmt_append(body, stmt_store(l->arena, STORE_SET, best, zero,
+                                 expr_apply(l->arena, OP_select, from->element, 3, what)));
     Stmt *all = stmt_local(l->arena, best);
     stmt_append(all, stmt_local(l->arena, place));
-    stmt_append(all, stmt_store(l->arena, STORE_SET, best, zero,
-                                expr_number(l->arena, from->element, element_lowest(from->element))));
-    stmt_append(all, stmt_store(l->arena, STORE_SET, place, zero, expr_number(l->arena, TYPE_I32, 0)));
+    stmt_append(all,
+                stmt_store(l->arena, STORE_SET, best, zero,
+                           expr_number(l->arena, from->element, element_lowest(from->element))));
+    stmt_append(all,
+                stmt_store(l->arena, STORE_SET, place, zero, expr_number(l->arena, TYPE_I32, 0)));
     stmt_append(all, axes_loops(l, &reduced, body));
     stmt_append(all, lower_epilogue(l, place_value, &at));
     l->kernel->element_steps = 3 * type_elements(from);

@@ -27,8 +27,9 @@ static Window window_begin(Lowering *l, Node *root, double border)
     int64_t taps = 1;
     for (int i = 0; i < w.s.rank; i++) {
         Affine tap = axes_add(l, &w.taps, "k", w.s.size[i]);
-        w.at_x.at[i + 1] = affine_add(l->arena, affine_scale(l->arena, w.at.at[i + 1], w.s.stride[i]),
-                                      affine_scale(l->arena, tap, w.s.dilation[i]));
+        w.at_x.at[i + 1] =
+            affine_add(l->arena, affine_scale(l->arena, w.at.at[i + 1], w.s.stride[i]),
+                       affine_scale(l->arena, tap, w.s.dilation[i]));
         w.tap = affine_add(l->arena, affine_scale(l->arena, w.tap, w.s.size[i]), tap);
         taps *= w.s.size[i];
     }
@@ -40,14 +41,16 @@ static Expr *window_element(Lowering *l, const Window *w, Node *x)
 {
     if (!w->padded)
         return lower_read(l, x, &w->at_x);
-    return expr_load(l->arena, lower_argument(l, w->padded), lower_offset(l->arena, &w->x, &w->at_x));
+    return expr_load(l->arena, lower_argument(l, w->padded),
+                     lower_offset(l->arena, &w->x, &w->at_x));
 }
 
 static void lower_window_reduction(Lowering *l, Node *root, StoreMode mode, double first)
 {
     Window w = window_begin(l, root, first);
     ElementType element = root->type.element;
-    Reduction reduction = {.mode = mode, .first = expr_number(l->arena, element, first), .axes = w.taps};
+    Reduction reduction = {
+        .mode = mode, .first = expr_number(l->arena, element, first), .axes = w.taps};
     reduction.term = window_element(l, &w, root->in[0]);
     kernel_end(l, axes_loops(l, &w.axes, lower_reduction(l, &reduction, element, &w.at)));
 }
@@ -62,17 +65,20 @@ static void lower_window_argmax(Lowering *l, Node *root)
 {
     ElementType element = root->in[0]->type.element;
     Window w = window_begin(l, root, element_lowest(element));
-    Buffer *best = nest_local(l->arena, "best", element, 1), *place = nest_local(l->arena, "place", TYPE_I32, 1);
+    Buffer *best = nest_local(l->arena, "best", element, 1),
+           *place = nest_local(l->arena, "place", TYPE_I32, 1);
     Temp *value = ARENA_NEW(l->arena, Temp), *better = ARENA_NEW(l->arena, Temp);
     *value = (Temp){"value", element};
     *better = (Temp){"better", TYPE_BOOL};
     Expr *best_value = expr_load(l->arena, best, affine_number(0));
     Expr *place_value = expr_load(l->arena, place, affine_number(0));
     Expr *compare[] = {expr_temp(l->arena, value), best_value};
-    Expr *which[] = {expr_temp(l->arena, better), expr_index(l->arena, TYPE_I32, w.tap), place_value};
+    Expr *which[] = {expr_temp(l->arena, better), expr_index(l->arena, TYPE_I32, w.tap),
+                     place_value};
     Expr *what[] = {which[0], compare[0], best_value};
     Stmt *body = stmt_let(l->arena, value, window_element(l, &w, root->in[0]));
-    stmt_append(body, stmt_let(l->arena, better, expr_apply(l->arena, OP_gt, TYPE_BOOL, 2, compare)));
+    stmt_append(body,
+                stmt_let(l->arena, better, expr_apply(l->arena, OP_gt, TYPE_BOOL, 2, compare)));
     set(l, &body, place, expr_apply(l->arena, OP_select, TYPE_I32, 3, which));
     set(l, &body, best, expr_apply(l->arena, OP_select, element, 3, what));
     Stmt *all = stmt_append(stmt_local(l->arena, best), stmt_local(l->arena, place));
@@ -91,7 +97,8 @@ static void lower_window_pick(Lowering *l, Node *root)
     Buffer *picked = nest_local(l->arena, "picked", element, 1);
     Expr *value = expr_load(l->arena, picked, affine_number(0));
     Expr *same[] = {lower_read(l, root->in[1], &w.at), expr_index(l->arena, TYPE_I32, w.tap)};
-    Expr *choose[] = {expr_apply(l->arena, OP_eq, TYPE_BOOL, 2, same), window_element(l, &w, root->in[0]), value};
+    Expr *choose[] = {expr_apply(l->arena, OP_eq, TYPE_BOOL, 2, same),
+                      window_element(l, &w, root->in[0]), value};
     Stmt *body = NULL, *all = stmt_local(l->arena, picked);
     set(l, &body, picked, expr_apply(l->arena, OP_select, element, 3, choose));
     set(l, &all, picked, expr_number(l->arena, element, 0));
@@ -112,10 +119,12 @@ void lower_root_window(Lowering *l, Node *root)
         lower_window_pick(l, root);
 }
 
-/* ---- the way back: dx = 0; for each tap, for each output whose tap lies inside, dx[…] += dy ---- */
+/* ---- the way back: dx = 0; for each tap, for each output whose tap lies inside, dx[…] += dy ----
+ */
 
 /* Outputs o for which o·stride + tap·dilation - pad lies in 0 … size-1: first … end-1. */
-static void inside_range(const Spatial *s, int i, int64_t tap, int64_t size, int64_t outs, int64_t *first, int64_t *end)
+static void inside_range(const Spatial *s, int i, int64_t tap, int64_t size, int64_t outs,
+                         int64_t *first, int64_t *end)
 {
     int64_t shift = s->pad[2 * i] - tap * s->dilation[i], stride = s->stride[i];
     *first = shift > 0 ? (shift + stride - 1) / stride : 0;
@@ -123,7 +132,8 @@ static void inside_range(const Spatial *s, int i, int64_t tap, int64_t size, int
     *end = *end > outs ? outs : *end;
 }
 
-static Stmt *scatter_tap(Lowering *l, Node *root, const Spatial *s, const int64_t *tap, int64_t number, Affine n)
+static Stmt *scatter_tap(Lowering *l, Node *root, const Spatial *s, const int64_t *tap,
+                         int64_t number, Affine n)
 {
     const TensorType *dx = &root->type, *dy = &root->in[0]->type;
     int last = s->rank + 1;
@@ -143,14 +153,15 @@ static Stmt *scatter_tap(Lowering *l, Node *root, const Spatial *s, const int64_
     at_x.at[last] = at_y.at[last] = axes_add(l, &axes, "c", dx->dims[last]);
     Expr *value = lower_read(l, root->in[0], &at_y);
     if (root->op == OP_window_scatter) {
-        Expr *same[] = {lower_read(l, root->in[1], &at_y), expr_number(l->arena, TYPE_I32, (double)number)};
+        Expr *same[] = {lower_read(l, root->in[1], &at_y),
+                        expr_number(l->arena, TYPE_I32, (double)number)};
         Expr *choose[] = {expr_apply(l->arena, OP_eq, TYPE_BOOL, 2, same), value,
                           expr_number(l->arena, dx->element, 0)};
         value = expr_apply(l->arena, OP_select, dx->element, 3, choose);
     }
     Buffer *out = lower_argument(l, lower_slot(l, root));
-    return axes_loops(l, &axes,
-                      stmt_store(l->arena, STORE_ADD, out, lower_offset(l->arena, dx, &at_x), value));
+    return axes_loops(
+        l, &axes, stmt_store(l->arena, STORE_ADD, out, lower_offset(l->arena, dx, &at_x), value));
 }
 
 static Stmt *clear_image(Lowering *l, Node *root, Affine n)
@@ -162,11 +173,13 @@ static Stmt *clear_image(Lowering *l, Node *root, Affine n)
     at.at[0] = n;
     Buffer *out = lower_argument(l, lower_slot(l, root));
     out->written = true;
-    return axes_loops(l, &axes, stmt_store(l->arena, STORE_SET, out, lower_offset(l->arena, &root->type, &at),
-                                           expr_number(l->arena, root->type.element, 0)));
+    return axes_loops(l, &axes,
+                      stmt_store(l->arena, STORE_SET, out, lower_offset(l->arena, &root->type, &at),
+                                 expr_number(l->arena, root->type.element, 0)));
 }
 
-/* One image at a time, so that images can go to different threads; windows that overlap add up in the order of taps. */
+/* One image at a time, so that images can go to different threads; windows that overlap add up in
+ * the order of taps. */
 void lower_root_scatter(Lowering *l, Node *root)
 {
     Spatial s = node_spatial(root);
@@ -184,6 +197,7 @@ void lower_root_scatter(Lowering *l, Node *root)
         }
         body = stmt_append(body, scatter_tap(l, root, &s, tap, number, image));
     }
-    l->kernel->element_steps = type_elements(&root->in[0]->type) * taps + type_elements(&root->type);
+    l->kernel->element_steps =
+        type_elements(&root->in[0]->type) * taps + type_elements(&root->type);
     kernel_end(l, stmt_loop(l->arena, LOOP_SERIAL, n, 0, root->type.dims[0], 1, body));
 }

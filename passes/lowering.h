@@ -1,11 +1,11 @@
-/* What the files lower*.c share: the state of lowering one function, and how values are read in a kernel.
+/* What the files lower*.c share: the state of lowering one function, and how values are read in a
+ * kernel.
  *
- * Lowering makes the plainest loops there are; passes/schedule_kernel.c then gives them their shape:
+ * Lowering makes the plainest loops there are; passes/schedule_kernel.c then gives them their
+ * shape:
  *
- *     for i = 0..64 { for j = 0..512 {            one loop for each axis of the result longer than 1
- *       local %acc: f32[1]
- *       %acc[0] = 0
- *       for k = 0..784 { %acc[0] += mul(%x[784*i + k], %w[512*k + j]) }
+ *     for i = 0..64 { for j = 0..512 {            one loop for each axis of the result longer than
+ * 1 local %acc: f32[1] %acc[0] = 0 for k = 0..784 { %acc[0] += mul(%x[784*i + k], %w[512*k + j]) }
  *       %y[512*i + j] = max(add(%acc[0], %b[j]), 0)
  *     } }
  */
@@ -75,23 +75,26 @@ Affine lower_offset(Arena *arena, const TensorType *type, const Coordinates *at)
 Buffer *lower_argument(Lowering *l, Slot *slot);
 /* Where others read a stored node or leaf. */
 Slot *lower_slot(Lowering *l, const Node *node);
-Slot *schedule_add_slot(Arena *arena, Schedule *schedule, SlotKind kind, const char *name, TensorType type);
+Slot *schedule_add_slot(Arena *arena, Schedule *schedule, SlotKind kind, const char *name,
+                        TensorType type);
 
 /* ---- kernels (lower.c) ---- */
 
 void kernel_begin(Lowering *l, Group *group, const char *name);
 /* Schedules the kernel's loops for the target and appends the call. */
 void kernel_end(Lowering *l, Stmt *body);
-/* Everything the group computes behind its root, at point `at`, and all stores: `root_value` is the root's
- * value there, NULL when the group has no root. */
+/* Everything the group computes behind its root, at point `at`, and all stores: `root_value` is the
+ * root's value there, NULL when the group has no root. */
 Stmt *lower_epilogue(Lowering *l, Expr *root_value, const Coordinates *at);
 /* Loops over `count` axes around body; axes of extent 1 get no loop (their coordinate is 0). */
-Stmt *lower_loops(Lowering *l, int count, const Var *const *vars, const int64_t *extents, Stmt *body);
+Stmt *lower_loops(Lowering *l, int count, const Var *const *vars, const int64_t *extents,
+                  Stmt *body);
 /* A new loop variable as a coordinate; the number 0 when the extent is 1 (then *var is NULL). */
 Affine lower_axis(Lowering *l, const char *name, int64_t extent, const Var **var);
-/* The copy of `node` with this border; `node` itself (its slot) where all are 0. *type: the padded shape. */
-Slot *lower_padded(Lowering *l, Node *node, const int64_t *before, const int64_t *after, double value,
-                   TensorType *type);
+/* The copy of `node` with this border; `node` itself (its slot) where all are 0. *type: the padded
+ * shape. */
+Slot *lower_padded(Lowering *l, Node *node, const int64_t *before, const int64_t *after,
+                   double value, TensorType *type);
 
 typedef struct Axes { /* loop axes gathered on the way */
     int count;
@@ -122,15 +125,16 @@ typedef struct Reduction {
     Expr *term;
     Axes axes; /* reduced */
 } Reduction;
-Stmt *lower_reduction(Lowering *l, const Reduction *reduction, ElementType element, const Coordinates *at);
+Stmt *lower_reduction(Lowering *l, const Reduction *reduction, ElementType element,
+                      const Coordinates *at);
 
 /* The smallest or largest value of a type, as a number: what max and min start from. */
 double element_lowest(ElementType element);
 double element_highest(ElementType element);
 
-/* Borders of a convolution's or window's input so that every tap lies inside: before = pad, after as needed. */
-void spatial_border(const Spatial *s, const int64_t *kernel, const TensorType *x, const TensorType *y, int64_t *before,
-                    int64_t *after);
-
+/* Borders of a convolution's or window's input so that every tap lies inside: before = pad, after
+ * as needed. */
+void spatial_border(const Spatial *s, const int64_t *kernel, const TensorType *x,
+                    const TensorType *y, int64_t *before, int64_t *after);
 
 #endif

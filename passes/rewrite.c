@@ -29,6 +29,7 @@ Expr *rewrite_expr(Arena *arena, Expr *expr, const Replace *replace)
     *copy = *expr;
     if (expr->kind == EXPR_LOAD && replace->local && expr->buffer == replace->local) {
         copy->buffer = replace->local_by;
+        copy->buffer->read = true;
         copy->offset = replace->local_offset;
         return copy;
     }
@@ -52,6 +53,7 @@ Stmt *rewrite_stmts(Arena *arena, const Stmt *stmt, const Replace *replace)
         copy->dynamic = rewrite_expr(arena, stmt->dynamic, replace);
         if (replace->local && stmt->buffer == replace->local) {
             copy->buffer = replace->local_by;
+            copy->buffer->written = copy->buffer->written || stmt->kind == STMT_STORE;
             copy->offset = replace->local_offset;
         }
         first = stmt_append(first, copy);

@@ -1,4 +1,5 @@
-/* Copying parts of a kernel with some variables replaced: what tiling and vectorising are made of. */
+/* Copying parts of a kernel with some variables replaced: what tiling and vectorising are made of.
+ */
 #ifndef INGOT_PASSES_REWRITE_H
 #define INGOT_PASSES_REWRITE_H
 

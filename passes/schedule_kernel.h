@@ -1,4 +1,5 @@
-/* From plain loops to the loops a processor wants: each step is one file and one rewriting of a kernel.
+/* From plain loops to the loops a processor wants: each step is one file and one rewriting of a
+ * kernel.
  *
  *   collapse    nested loops over what is contiguous become one
  *   tile        contractions: register blocks, packed operand        (f32 and f64 products)
@@ -12,8 +13,9 @@
 
 typedef struct Packing { /* what tiling wants copied before its kernel runs */
     Kernel *kernel;      /* arguments: the operand, out its packed copy */
-    int source;          /* which argument of the tiled kernel is packed; the copies follow its other arguments */
-    int64_t count;       /* elements of the copy */
+    int source;    /* which argument of the tiled kernel is packed; the copies follow its other
+                      arguments */
+    int64_t count; /* elements of the copy */
 } Packing;
 
 typedef struct Packings {

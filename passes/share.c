@@ -1,11 +1,12 @@
 /* Shares the outermost loops of a kernel out among the team.
  *
- *     for i = 0..64 step 6 { for j = 0..32 { … } }      parallel i = 0..64 step 6 { parallel j = 0..32 { … } }
+ *     for i = 0..64 step 6 { for j = 0..32 { … } }      parallel i = 0..64 step 6 { parallel j =
+ * 0..32 { … } }
  *
- * Only when there is enough work to pay for meeting at a barrier; the decision looks at the shape alone, never at
- * the number of threads. Iterations of an outermost loop write disjoint places by construction (kernels where they
- * do not are marked `ordered`), and every output element is computed by one member in one fixed order:
- * results are the same bits at any number of threads. */
+ * Only when there is enough work to pay for meeting at a barrier; the decision looks at the shape
+ * alone, never at the number of threads. Iterations of an outermost loop write disjoint places by
+ * construction (kernels where they do not are marked `ordered`), and every output element is
+ * computed by one member in one fixed order: results are the same bits at any number of threads. */
 #include "passes/schedule_kernel.h"
 
 /* A barrier costs about a microsecond; this much element-wise work takes several. */
@@ -19,7 +20,8 @@ static int64_t iterations(const Stmt *loop)
 static void share(Stmt *loop)
 {
     int64_t total = 1;
-    while (loop && loop->kind == STMT_LOOP && loop->loop == LOOP_SERIAL && total < ITERATIONS_ENOUGH) {
+    while (loop && loop->kind == STMT_LOOP && loop->loop == LOOP_SERIAL &&
+           total < ITERATIONS_ENOUGH) {
         loop->loop = LOOP_PARALLEL;
         total *= iterations(loop);
         loop = loop->body && !loop->body->next ? loop->body : NULL;

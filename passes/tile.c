@@ -1,24 +1,24 @@
-/* Contractions get register blocks: a block of the output, `rows` × `vectors`, is held in registers while the reduced loops run.
+/* Contractions get register blocks: a block of the output, `rows` × `vectors`, is held in registers
+ * while the reduced loops run.
  *
- *     for i = 0..64 { for j = 0..512 {                    for i = 0..60 step 6 { for j = 0..512 step 16 {
- *       local %acc: f32[1]                                  local %acc: f32[96]
- *       %acc[0] = 0                                         … = 0
- *       for k = 0..784 {                                    for k = 0..784 {
- *         %acc[0] += mul(%x[784*i + k],           →           unroll r = 0..6 { unroll u = 0..16 step 8 { vector v = 0..8 {
- *                        %w[512*k + j])                         %acc[16*r + u + v] += mul(%x[784*i + 784*r + k],
- *       }                                                                               %packed[784*j + 16*k + u + v])
- *       %y[512*i + j] = %acc[0]                             } } } }
- *     } }                                                   … = %acc[…]  } }    and the same for the remainders
+ *     for i = 0..64 { for j = 0..512 {                    for i = 0..60 step 6 { for j = 0..512
+ * step 16 { local %acc: f32[1]                                  local %acc: f32[96] %acc[0] = 0 … =
+ * 0 for k = 0..784 {                                    for k = 0..784 { %acc[0] += mul(%x[784*i +
+ * k],           →           unroll r = 0..6 { unroll u = 0..16 step 8 { vector v = 0..8 { %w[512*k
+ * + j])                         %acc[16*r + u + v] += mul(%x[784*i + 784*r + k], } %packed[784*j +
+ * 16*k + u + v]) %y[512*i + j] = %acc[0]                             } } } } } } … = %acc[…]  } }
+ * and the same for the remainders
  *
- * Nothing here knows what the contraction is (a product, a convolution, one of its gradients): it looks at how far each operand
- * moves with each loop, and at nothing else.
+ * Nothing here knows what the contraction is (a product, a convolution, one of its gradients): it
+ * looks at how far each operand moves with each loop, and at nothing else.
  *
- *   vector loop   the one along which the output is contiguous; the operand that moves with it is B, the other A
- *   row loop      moves A but not B
- *   others        stay outside: first those that move B, so that one panel of B serves all rows
+ *   vector loop   the one along which the output is contiguous; the operand that moves with it is
+ * B, the other A row loop      moves A but not B others        stay outside: first those that move
+ * B, so that one panel of B serves all rows
  *
- * B is packed into panels, [panel][reduced…][width], unless it is read so few times, or lies so well, that a copy would not pay.
- * Block sizes come from a small model of the processor: see block_cost(). */
+ * B is packed into panels, [panel][reduced…][width], unless it is read so few times, or lies so
+ * well, that a copy would not pay. Block sizes come from a small model of the processor: see
+ * block_cost(). */
 #include "passes/rewrite.h"
 #include "passes/schedule_kernel.h"
 
@@ -42,7 +42,7 @@ typedef struct Contraction {
     Stmt *epilogue;
     ElementType element;
     int lanes;
-    int vector, row; /* positions in outer; row -1: none */
+    int vector, row;   /* positions in outer; row -1: none */
     int rows, vectors; /* block size */
     Buffer *packed;    /* or NULL */
     int64_t depth;     /* product of the reduced extents */
@@ -76,7 +76,8 @@ static const Stmt *first_store(const Stmt *s)
 
 static bool match_block(Contraction *c, Stmt *block)
 {
-    if (!block || block->kind != STMT_LOCAL || !block->next || block->next->kind != STMT_STORE || !block->next->next)
+    if (!block || block->kind != STMT_LOCAL || !block->next || block->next->kind != STMT_STORE ||
+        !block->next->next)
         return false;
     c->acc = block->buffer;
     c->first = block->next->value;
@@ -85,14 +86,16 @@ static bool match_block(Contraction *c, Stmt *block)
     if (block->next->buffer != c->acc || c->first->kind != EXPR_NUMBER)
         return false;
     sum = collect(sum, c->reduced, &c->reduced_count);
-    if (!sum || (c->reduced_count && sum->next) || sum->kind != STMT_STORE || sum->mode != STORE_ADD ||
-        sum->buffer != c->acc || sum->value->kind != EXPR_APPLY || sum->value->op != OP_mul)
+    if (!sum || (c->reduced_count && sum->next) || sum->kind != STMT_STORE ||
+        sum->mode != STORE_ADD || sum->buffer != c->acc || sum->value->kind != EXPR_APPLY ||
+        sum->value->op != OP_mul)
         return false;
     c->a = sum->value->in[0];
     c->b = sum->value->in[1];
     c->element = c->acc->element;
-    return element_is_float(c->element) && c->a->kind == EXPR_LOAD && c->b->kind == EXPR_LOAD && !c->a->dynamic &&
-           !c->b->dynamic && c->a->element == c->element && c->b->element == c->element && first_store(c->epilogue);
+    return element_is_float(c->element) && c->a->kind == EXPR_LOAD && c->b->kind == EXPR_LOAD &&
+           !c->a->dynamic && !c->b->dynamic && c->a->element == c->element &&
+           c->b->element == c->element && first_store(c->epilogue);
 }
 
 static void measure(Contraction *c)
@@ -137,8 +140,9 @@ static bool choose_vector(Contraction *c)
 
 /* ---- block sizes ---- */
 
-/* Cycles one step of the reduced loops takes for a block: multiply-adds and loads both go two a cycle, and a sum can be added to
- * again only after four. Plus, for each block, what starting and storing it costs, spread over the depth. */
+/* Cycles one step of the reduced loops takes for a block: multiply-adds and loads both go two a
+ * cycle, and a sum can be added to again only after four. Plus, for each block, what starting and
+ * storing it costs, spread over the depth. */
 static double block_cost(int64_t depth, int rows, int vectors)
 {
     double products = rows * vectors * 0.5, loads = (rows + vectors) * 0.5;
@@ -148,10 +152,12 @@ static double block_cost(int64_t depth, int rows, int vectors)
     return step * (double)depth + 8 + rows * vectors;
 }
 
-static double total_cost(const Contraction *c, int64_t row_extent, int64_t width, int rows, int vectors)
+static double total_cost(const Contraction *c, int64_t row_extent, int64_t width, int rows,
+                         int vectors)
 {
     int64_t wide = (int64_t)vectors * c->lanes, full = width / wide, rest = width % wide;
-    int rest_vectors = (int)((rest + c->lanes - 1) / c->lanes), rest_rows = (int)(row_extent % rows);
+    int rest_vectors = (int)((rest + c->lanes - 1) / c->lanes),
+        rest_rows = (int)(row_extent % rows);
     double full_rows = (double)(row_extent / rows);
     double cost = full_rows * (double)full * block_cost(c->depth, rows, vectors);
     if (rest_vectors)
@@ -216,8 +222,8 @@ static bool should_pack(const Contraction *c)
     return readers >= PACK_ROWS;
 }
 
-/* Position in the packed copy of the panel that starts at output `j`, `width` wide, at the reduced loops' current step, less the
- * place inside the panel. */
+/* Position in the packed copy of the panel that starts at output `j`, `width` wide, at the reduced
+ * loops' current step, less the place inside the panel. */
 static Affine packed_offset(const Contraction *c, Affine j, int64_t width)
 {
     Arena *arena = c->arena;
@@ -229,20 +235,22 @@ static Affine packed_offset(const Contraction *c, Affine j, int64_t width)
         if (i != c->vector && c->outer[i].b != 0)
             block = affine_add(arena, affine_scale(arena, block, c->outer[i].extent),
                                affine_var(arena, c->outer[i].var, 1));
-    Affine offset = affine_add(arena, affine_scale(arena, j, c->depth), affine_scale(arena, step, width));
+    Affine offset =
+        affine_add(arena, affine_scale(arena, j, c->depth), affine_scale(arena, step, width));
     return affine_add(arena, offset, affine_scale(arena, block, c->depth * packed_width(c)));
 }
 
 static Stmt *reduced_loops(const Contraction *c, Stmt *body)
 {
     for (int i = c->reduced_count - 1; i >= 0; i--)
-        body = stmt_loop(c->arena, LOOP_SERIAL, c->reduced[i].var, 0, c->reduced[i].extent, 1, body);
+        body =
+            stmt_loop(c->arena, LOOP_SERIAL, c->reduced[i].var, 0, c->reduced[i].extent, 1, body);
     return body;
 }
 
 /* for panels { for reduced { for u { packed = B } for u beyond the edge { packed = 0 } } } */
-static Stmt *pack_panels(const Contraction *c, Kernel *kernel, Buffer *from, Buffer *to, const Var *panel, Affine j,
-                         int64_t panels, int64_t width, int64_t real)
+static Stmt *pack_panels(const Contraction *c, Kernel *kernel, Buffer *from, Buffer *to,
+                         const Var *panel, Affine j, int64_t panels, int64_t width, int64_t real)
 {
     Arena *arena = c->arena;
     const Var *u = kernel_var(arena, kernel, "u");
@@ -250,8 +258,9 @@ static Stmt *pack_panels(const Contraction *c, Kernel *kernel, Buffer *from, Buf
     Replace replace = {0};
     replace_var(&replace, c->outer[c->vector].var, affine_add(arena, j, inside));
     Expr *value = expr_load(arena, from, rewrite_affine(arena, c->b->offset, &replace));
-    Stmt *body = stmt_loop(arena, LOOP_SERIAL, u, 0, real, 1,
-                           stmt_store(arena, STORE_SET, to, affine_add(arena, base, inside), value));
+    Stmt *body =
+        stmt_loop(arena, LOOP_SERIAL, u, 0, real, 1,
+                  stmt_store(arena, STORE_SET, to, affine_add(arena, base, inside), value));
     if (real < width) {
         Affine edge = affine_add(arena, base, affine_add(arena, inside, affine_number(real)));
         Stmt *zero = stmt_store(arena, STORE_SET, to, edge, expr_number(arena, c->element, 0));
@@ -282,13 +291,14 @@ static void add_packing(Contraction *c)
     to->written = true;
     const Var *panel = kernel_var(arena, kernel, "panel");
     if (full)
-        kernel->body = pack_panels(c, kernel, from, to, panel, affine_var(arena, panel, wide), full, wide, wide);
+        kernel->body = pack_panels(c, kernel, from, to, panel, affine_var(arena, panel, wide), full,
+                                   wide, wide);
     if (rest)
         kernel->body = stmt_append(
             kernel->body, pack_panels(c, kernel, from, to, panel, affine_number(full * wide), 1,
                                       (rest + c->lanes - 1) / c->lanes * c->lanes, rest));
-    c->packings->list = arena_grow(arena, c->packings->list, c->packings->count, &c->packings->capacity,
-                                   sizeof *c->packings->list);
+    c->packings->list = arena_grow(arena, c->packings->list, c->packings->count,
+                                   &c->packings->capacity, sizeof *c->packings->list);
     c->packings->list[c->packings->count++] = packing;
     const char *name = arena_print(arena, "p%d", c->kernel->argument_count);
     c->packed = kernel_argument(arena, c->kernel, name, c->element, packing.count);
@@ -311,11 +321,12 @@ static Affine sum3(Arena *arena, Affine a, Affine b, Affine c)
 static Affine acc_offset(const Contraction *c, const Block *b)
 {
     Arena *arena = c->arena;
-    return sum3(arena, affine_var(arena, b->r, (int64_t)b->vectors * c->lanes), affine_var(arena, b->u, 1),
-                affine_var(arena, b->v, 1));
+    return sum3(arena, affine_var(arena, b->r, (int64_t)b->vectors * c->lanes),
+                affine_var(arena, b->u, 1), affine_var(arena, b->v, 1));
 }
 
-/* Written out for each vector of each row. With `exact`, lanes beyond the edge of the output are left out. */
+/* Written out for each vector of each row. With `exact`, lanes beyond the edge of the output are
+ * left out. */
 static Stmt *for_each_vector(const Contraction *c, const Block *b, bool exact, Stmt *body)
 {
     Arena *arena = c->arena;
@@ -327,7 +338,8 @@ static Stmt *for_each_vector(const Contraction *c, const Block *b, bool exact, S
     if (rest) {
         Replace last = {0};
         replace_var(&last, b->u, affine_number(full * c->lanes));
-        across = stmt_append(across, stmt_vector(arena, b->v, rest, c->lanes, rewrite_stmts(arena, body, &last)));
+        across = stmt_append(
+            across, stmt_vector(arena, b->v, rest, c->lanes, rewrite_stmts(arena, body, &last)));
     }
     return stmt_loop(arena, LOOP_UNROLL, b->r, 0, b->rows, 1, across);
 }
@@ -343,18 +355,24 @@ static Stmt *emit_block(Contraction *c, Block *b)
     Replace replace = {.local = c->acc, .local_by = acc, .local_offset = acc_offset(c, b)};
     replace_var(&replace, c->outer[c->vector].var, affine_add(arena, b->j, across));
     if (c->row >= 0)
-        replace_var(&replace, c->outer[c->row].var, affine_add(arena, b->i, affine_var(arena, b->r, 1)));
+        replace_var(&replace, c->outer[c->row].var,
+                    affine_add(arena, b->i, affine_var(arena, b->r, 1)));
     Expr *left = rewrite_expr(arena, c->a, &replace), *right = rewrite_expr(arena, c->b, &replace);
     if (c->packed)
-        right = expr_load(arena, c->packed,
-                          affine_add(arena, packed_offset(c, b->j, (int64_t)b->vectors * c->lanes), across));
+        right = expr_load(
+            arena, c->packed,
+            affine_add(arena, packed_offset(c, b->j, (int64_t)b->vectors * c->lanes), across));
     Expr *product = expr_apply(arena, OP_mul, c->element, 2, (Expr *[]){left, right});
     bool exact = !c->packed;
     Stmt *block = stmt_local(arena, acc);
-    stmt_append(block, for_each_vector(c, b, false, stmt_store(arena, STORE_SET, acc, acc_offset(c, b), c->first)));
-    Stmt *step = for_each_vector(c, b, exact, stmt_store(arena, STORE_ADD, acc, acc_offset(c, b), product));
+    stmt_append(block,
+                for_each_vector(c, b, false,
+                                stmt_store(arena, STORE_SET, acc, acc_offset(c, b), c->first)));
+    Stmt *step =
+        for_each_vector(c, b, exact, stmt_store(arena, STORE_ADD, acc, acc_offset(c, b), product));
     stmt_append(block, reduced_loops(c, step));
-    return stmt_append(block, for_each_vector(c, b, true, rewrite_stmts(arena, c->epilogue, &replace)));
+    return stmt_append(block,
+                       for_each_vector(c, b, true, rewrite_stmts(arena, c->epilogue, &replace)));
 }
 
 /* ---- the loops around the block ---- */
@@ -387,7 +405,8 @@ static Stmt *other_loops(Contraction *c, Stmt *body)
 {
     for (int i = c->outer_count - 1; i >= 0; i--)
         if (i != c->vector && i != c->row && c->outer[i].b == 0)
-            body = stmt_loop(c->arena, LOOP_SERIAL, c->outer[i].var, 0, c->outer[i].extent, 1, body);
+            body =
+                stmt_loop(c->arena, LOOP_SERIAL, c->outer[i].var, 0, c->outer[i].extent, 1, body);
     return body;
 }
 
@@ -404,19 +423,22 @@ static Stmt *column_loops(Contraction *c, Block block)
         block.vectors = (int)((block.real + c->lanes - 1) / c->lanes);
         block.j = affine_var(c->arena, v->var, 1);
         Stmt *body = inner_rows(c) ? other_loops(c, row_loops(c, block)) : emit_block(c, &block);
-        all = stmt_append(all, stmt_loop(c->arena, LOOP_SERIAL, v->var, begin, end, block.real, body));
+        all = stmt_append(all,
+                          stmt_loop(c->arena, LOOP_SERIAL, v->var, begin, end, block.real, body));
     }
     return all;
 }
 
-/* True: one panel of B meets all rows before the next panel (B is large, or rows are few). False: one block of rows meets all panels
- * (B stays in the second-level cache, and rows are plenty to share out). */
+/* True: one panel of B meets all rows before the next panel (B is large, or rows are few). False:
+ * one block of rows meets all panels (B stays in the second-level cache, and rows are plenty to
+ * share out). */
 static bool inner_rows(const Contraction *c)
 {
     int64_t panels = c->depth * packed_width(c) * element_bytes(c->element), blocks = 1;
     for (int i = 0; i < c->outer_count; i++)
         if (i != c->vector && c->outer[i].b == 0)
-            blocks *= i == c->row ? (c->outer[i].extent + c->rows - 1) / c->rows : c->outer[i].extent;
+            blocks *=
+                i == c->row ? (c->outer[i].extent + c->rows - 1) / c->rows : c->outer[i].extent;
     return blocks < 16 || panels > (int64_t)c->target->l2_kib * 512;
 }
 
@@ -429,7 +451,8 @@ static Stmt *tile(Contraction *c)
     Stmt *body = inner_rows(c) ? column_loops(c, block) : other_loops(c, row_loops(c, block));
     for (int i = c->outer_count - 1; i >= 0; i--) /* loops that move B: batches, groups */
         if (i != c->vector && c->outer[i].b != 0)
-            body = stmt_loop(c->arena, LOOP_SERIAL, c->outer[i].var, 0, c->outer[i].extent, 1, body);
+            body =
+                stmt_loop(c->arena, LOOP_SERIAL, c->outer[i].var, 0, c->outer[i].extent, 1, body);
     return body;
 }
 

@@ -1,19 +1,21 @@
 /* Puts plain loops into lanes.
  *
- * Along the output, when it is contiguous there (element-wise work, column sums, pooling over channels last):
+ * Along the output, when it is contiguous there (element-wise work, column sums, pooling over
+ * channels last):
  *
- *     for j = 0..100 { %y[j] = exp(%x[j]) }      for j = 0..96 step 32 { unroll u = 0..32 step 8 { vector v = 0..8 {
- *                                                  %y[j + u + v] = exp(%x[j + u + v]) } } }
- *                                                vector v = 0..4 of 8 { %y[96 + v] = exp(%x[96 + v]) }
+ *     for j = 0..100 { %y[j] = exp(%x[j]) }      for j = 0..96 step 32 { unroll u = 0..32 step 8 {
+ * vector v = 0..8 { %y[j + u + v] = exp(%x[j + u + v]) } } } vector v = 0..4 of 8 { %y[96 + v] =
+ * exp(%x[96 + v]) }
  *
  * Accumulators of reductions inside such a loop get one element a lane.
  *
- * Along the reduction, when that is what is contiguous (row sums, dot products): several vectors of partial results, which
- * are combined at the end in an order that the shape decides:
+ * Along the reduction, when that is what is contiguous (row sums, dot products): several vectors of
+ * partial results, which are combined at the end in an order that the shape decides:
  *
  *     for r = 0..768 { %acc[0] += %x[768*i + r] }
  *
- * becomes partial sums over r step 32 in %part[0..32], the remaining elements one by one, and `lanes add`. */
+ * becomes partial sums over r step 32 in %part[0..32], the remaining elements one by one, and
+ * `lanes add`. */
 #include "passes/rewrite.h"
 #include "passes/schedule_kernel.h"
 
@@ -66,9 +68,10 @@ static int expr_work(const Expr *expr)
         return 0;
     int work = expr->kind == EXPR_APPLY ? 1 : 0;
     if (expr->kind == EXPR_APPLY &&
-        (expr->op == OP_exp || expr->op == OP_log || expr->op == OP_tanh || expr->op == OP_sigmoid ||
-         expr->op == OP_erf || expr->op == OP_sin || expr->op == OP_cos || expr->op == OP_pow ||
-         expr->op == OP_log1p || expr->op == OP_expm1 || expr->op == OP_random))
+        (expr->op == OP_exp || expr->op == OP_log || expr->op == OP_tanh ||
+         expr->op == OP_sigmoid || expr->op == OP_erf || expr->op == OP_sin || expr->op == OP_cos ||
+         expr->op == OP_pow || expr->op == OP_log1p || expr->op == OP_expm1 ||
+         expr->op == OP_random))
         work = HEAVY_WORK;
     for (int i = 0; i < expr->in_count; i++)
         work += expr_work(expr->in[i]);
@@ -90,16 +93,18 @@ static Stmt *widen_locals(Vectorizer *z, Stmt *body, int64_t width, Affine lane)
         if (s->kind != STMT_LOCAL || s->buffer->count != 1)
             continue;
         Replace replace = {.local = s->buffer,
-                           .local_by = nest_local(z->arena, s->buffer->name, s->buffer->element, width),
+                           .local_by =
+                               nest_local(z->arena, s->buffer->name, s->buffer->element, width),
                            .local_offset = lane};
         return widen_locals(z, rewrite_stmts(z->arena, body, &replace), width, lane);
     }
     return body;
 }
 
-/* Wraps each run of stores and lets into `unroll u { vector v { … } }`, leaving locals and loops around them. */
-static Stmt *wrap_leaves(Vectorizer *z, const Stmt *list, const Var *u, const Var *v, int vectors, int64_t count,
-                         int lanes)
+/* Wraps each run of stores and lets into `unroll u { vector v { … } }`, leaving locals and loops
+ * around them. */
+static Stmt *wrap_leaves(Vectorizer *z, const Stmt *list, const Var *u, const Var *v, int vectors,
+                         int64_t count, int lanes)
 {
     Stmt *result = NULL, *run = NULL;
     for (const Stmt *s = list;; s = s->next) {
@@ -113,7 +118,8 @@ static Stmt *wrap_leaves(Vectorizer *z, const Stmt *list, const Var *u, const Va
         if (run) {
             Stmt *vector = stmt_vector(z->arena, v, count, lanes, run);
             if (vectors > 1)
-                vector = stmt_loop(z->arena, LOOP_UNROLL, u, 0, (int64_t)vectors * lanes, lanes, vector);
+                vector =
+                    stmt_loop(z->arena, LOOP_UNROLL, u, 0, (int64_t)vectors * lanes, lanes, vector);
             result = stmt_append(result, vector);
             run = NULL;
         }
@@ -128,7 +134,8 @@ static Stmt *wrap_leaves(Vectorizer *z, const Stmt *list, const Var *u, const Va
     }
 }
 
-/* The body of `loop` for `vectors` vectors from its variable on; `count` of the lanes are real when vectors is 1. */
+/* The body of `loop` for `vectors` vectors from its variable on; `count` of the lanes are real when
+ * vectors is 1. */
 static Stmt *vector_body(Vectorizer *z, const Stmt *loop, int vectors, int64_t count, int lanes)
 {
     const Var *u = kernel_var(z->arena, z->kernel, "u"), *v = kernel_var(z->arena, z->kernel, "v");
@@ -136,7 +143,8 @@ static Stmt *vector_body(Vectorizer *z, const Stmt *loop, int vectors, int64_t c
     if (vectors > 1)
         lane = affine_add(z->arena, affine_var(z->arena, u, 1), lane);
     Replace replace = {0};
-    replace_var(&replace, loop->var, affine_add(z->arena, affine_var(z->arena, loop->var, 1), lane));
+    replace_var(&replace, loop->var,
+                affine_add(z->arena, affine_var(z->arena, loop->var, 1), lane));
     Stmt *body = rewrite_stmts(z->arena, loop->body, &replace);
     body = widen_locals(z, body, (int64_t)vectors * lanes, lane);
     return wrap_leaves(z, body, u, v, vectors, count, lanes);
@@ -151,7 +159,8 @@ static Stmt *along_output(Vectorizer *z, Stmt *loop, int lanes)
     int64_t done = 0, wide = (int64_t)vectors * lanes;
     if (extent >= wide) {
         done = extent / wide * wide;
-        all = stmt_loop(arena, LOOP_SERIAL, loop->var, 0, done, wide, vector_body(z, loop, vectors, lanes, lanes));
+        all = stmt_loop(arena, LOOP_SERIAL, loop->var, 0, done, wide,
+                        vector_body(z, loop, vectors, lanes, lanes));
     }
     if (extent - done >= lanes) {
         int64_t end = done + (extent - done) / lanes * lanes;
@@ -166,7 +175,8 @@ static Stmt *along_output(Vectorizer *z, Stmt *loop, int lanes)
         done = extent;
     }
     if (extent > done)
-        all = stmt_append(all, stmt_loop(arena, LOOP_SERIAL, loop->var, done, extent, 1, loop->body));
+        all =
+            stmt_append(all, stmt_loop(arena, LOOP_SERIAL, loop->var, done, extent, 1, loop->body));
     return all;
 }
 
@@ -186,13 +196,14 @@ static void look_at_load(void *argument, const Expr *load)
     lanes->moves = lanes->moves || factor == 1;
 }
 
-/* The innermost loop of a chain of singly nested ones, when it holds one store that adds up into `acc`. */
+/* The innermost loop of a chain of singly nested ones, when it holds one store that adds up into
+ * `acc`. */
 static Stmt *innermost_sum(Stmt *s, const Buffer *acc)
 {
     while (s->kind == STMT_LOOP && s->body && !s->body->next && s->body->kind == STMT_LOOP)
         s = s->body;
-    if (s->kind != STMT_LOOP || !s->body || s->body->next || s->body->kind != STMT_STORE || s->body->buffer != acc ||
-        s->body->mode == STORE_SET)
+    if (s->kind != STMT_LOOP || !s->body || s->body->next || s->body->kind != STMT_STORE ||
+        s->body->buffer != acc || s->body->mode == STORE_SET)
         return NULL;
     return s;
 }
@@ -208,10 +219,12 @@ static Stmt *combine(Vectorizer *z, const Stmt *store, Buffer *part, int vectors
     Stmt *all = NULL;
     for (int i = 0; i < vectors; i++) {
         const Var *v = kernel_var(z->arena, z->kernel, "v");
-        Expr *load = expr_load(z->arena, part,
-                               affine_add(z->arena, affine_var(z->arena, v, 1), affine_number((int64_t)i * lanes)));
-        all = stmt_append(all, stmt_store(z->arena, store->mode, store->buffer, affine_number(0),
-                                          expr_lanes(z->arena, mode_op(store->mode), v, lanes, load)));
+        Expr *load = expr_load(
+            z->arena, part,
+            affine_add(z->arena, affine_var(z->arena, v, 1), affine_number((int64_t)i * lanes)));
+        all = stmt_append(all,
+                          stmt_store(z->arena, store->mode, store->buffer, affine_number(0),
+                                     expr_lanes(z->arena, mode_op(store->mode), v, lanes, load)));
     }
     return all;
 }
@@ -231,14 +244,17 @@ static Stmt *along_reduction(Vectorizer *z, Stmt *sum, Expr *first, int lanes)
     Buffer *part = nest_local(arena, "part", store->buffer->element, wide);
     Stmt *clear = stmt_store(arena, STORE_SET, part, lane, first);
     Stmt *all = stmt_local(arena, part);
-    stmt_append(all, stmt_loop(arena, LOOP_UNROLL, u, 0, wide, lanes, stmt_vector(arena, v, lanes, lanes, clear)));
+    stmt_append(all, stmt_loop(arena, LOOP_UNROLL, u, 0, wide, lanes,
+                               stmt_vector(arena, v, lanes, lanes, clear)));
     Replace replace = {.local = store->buffer, .local_by = part, .local_offset = lane};
     replace_var(&replace, inner->var, affine_add(arena, affine_var(arena, inner->var, 1), lane));
     Stmt *body = rewrite_stmts(arena, store, &replace);
-    body = stmt_loop(arena, LOOP_UNROLL, u, 0, wide, lanes, stmt_vector(arena, v, lanes, lanes, body));
+    body =
+        stmt_loop(arena, LOOP_UNROLL, u, 0, wide, lanes, stmt_vector(arena, v, lanes, lanes, body));
     body = stmt_loop(arena, LOOP_SERIAL, inner->var, 0, done, wide, body);
     if (done < inner->end) /* what is left goes to the accumulator itself */
-        body = stmt_append(body, stmt_loop(arena, LOOP_SERIAL, inner->var, done, inner->end, 1, store));
+        body = stmt_append(body,
+                           stmt_loop(arena, LOOP_SERIAL, inner->var, done, inner->end, 1, store));
     if (inner == sum) {
         stmt_append(all, body);
     } else {
@@ -257,8 +273,9 @@ static Stmt *along_reduction(Vectorizer *z, Stmt *sum, Expr *first, int lanes)
 /* local acc; acc = first; loops { acc (mode)= … }; rest */
 static Stmt *reduction_block(Vectorizer *z, Stmt *block)
 {
-    if (block->kind != STMT_LOCAL || block->buffer->count != 1 || !block->next || block->next->kind != STMT_STORE ||
-        block->next->value->kind != EXPR_NUMBER || !block->next->next || block->next->next->kind != STMT_LOOP)
+    if (block->kind != STMT_LOCAL || block->buffer->count != 1 || !block->next ||
+        block->next->kind != STMT_STORE || block->next->value->kind != EXPR_NUMBER ||
+        !block->next->next || block->next->next->kind != STMT_LOOP)
         return block;
     Stmt *sum = block->next->next, *rest = sum->next;
     Stmt *inner = innermost_sum(sum, block->buffer);
@@ -279,7 +296,8 @@ static Stmt *reduction_block(Vectorizer *z, Stmt *block)
 
 static Stmt *vectorize_list(Vectorizer *z, Stmt *list);
 
-/* Bytes of the widest element a body works on decide how many lanes there are; bool and small integers ride along. */
+/* Bytes of the widest element a body works on decide how many lanes there are; bool and small
+ * integers ride along. */
 static int widest_element(const Stmt *s)
 {
     int widest = 4;
@@ -296,7 +314,8 @@ static Stmt *vectorize_loop(Vectorizer *z, Stmt *loop)
 {
     bool point = !loop->body || loop->body->kind != STMT_LOOP || loop->body->next != NULL;
     bool plain = loop->begin == 0 && loop->step == 1;
-    bool mixed = loop->body && loop->body->kind == STMT_LOOP; /* several nests, no value of their own */
+    bool mixed =
+        loop->body && loop->body->kind == STMT_LOOP; /* several nests, no value of their own */
     if (!point || !plain || mixed || has_vectors(loop->body)) {
         loop->body = vectorize_list(z, loop->body);
         return loop;
@@ -327,7 +346,8 @@ static Stmt *vectorize_list(Vectorizer *z, Stmt *list)
 void vectorize_loops(Arena *arena, const Target *target, Kernel *kernel)
 {
     Vectorizer z = {arena, target, kernel};
-    if (kernel->body && kernel->body->kind == STMT_LOCAL) /* a result of one element: no loops around it */
+    if (kernel->body &&
+        kernel->body->kind == STMT_LOCAL) /* a result of one element: no loops around it */
         kernel->body = reduction_block(&z, kernel->body);
     else
         kernel->body = vectorize_list(&z, kernel->body);
