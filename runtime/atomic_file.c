@@ -1,5 +1,6 @@
-/* Temporary file, sync, rename; see atomic_file.h. The order matters: without the first fsync a crash
- * can leave the new name with empty content; without the folder's, the old name may come back. */
+/* Temporary file, sync, rename; see atomic_file.h. The order matters: without the first fsync a
+ * crash can leave the new name with empty content; without the folder's, the old name may come
+ * back. */
 #include "runtime/system.h"
 
 #include "runtime/atomic_file.h"

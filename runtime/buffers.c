@@ -16,7 +16,8 @@ static bool add_up(const IngotTensor *tensors, int32_t count, uint64_t *total)
     return true;
 }
 
-static unsigned char *place(void **pointers, const IngotTensor *tensors, int32_t count, unsigned char *at)
+static unsigned char *place(void **pointers, const IngotTensor *tensors, int32_t count,
+                            unsigned char *at)
 {
     for (int32_t i = 0; i < count; i++) {
         pointers[i] = at;
@@ -33,12 +34,14 @@ bool buffers_begin(Buffers *buffers, const IngotFunction *function, Failure *fai
     if (!add_up(function->inputs, function->input_count, &total) ||
         !add_up(function->outputs, function->output_count, &total) ||
         !(buffers->block = aligned_alloc(64, (size_t)total)))
-        return ingot_fail(failure, "\"%s\" needs %llu bytes of memory for inputs and outputs, more than there is",
-                          function->name, (unsigned long long)total);
+        return ingot_fail(
+            failure, "\"%s\" needs %llu bytes of memory for inputs and outputs, more than there is",
+            function->name, (unsigned long long)total);
     memset(buffers->block, 0, (size_t)total);
     buffers->inputs = buffers->block;
     buffers->outputs = buffers->inputs + function->input_count;
-    unsigned char *at = (unsigned char *)buffers->block + ((size_t)count * sizeof(void *) + 127) / 64 * 64;
+    unsigned char *at =
+        (unsigned char *)buffers->block + ((size_t)count * sizeof(void *) + 127) / 64 * 64;
     at = place(buffers->inputs, function->inputs, function->input_count, at);
     place(buffers->outputs, function->outputs, function->output_count, at);
     return true;

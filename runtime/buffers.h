@@ -6,7 +6,7 @@
 #include "runtime/model.h"
 
 typedef struct Buffers {
-    void **inputs;  /* each zeroed at first and aligned to 64 */
+    void **inputs; /* each zeroed at first and aligned to 64 */
     void **outputs;
     void *block;
 } Buffers;

@@ -126,13 +126,15 @@ static bool write_all(AtomicFile *file, const IngotInstance *instance, const uin
         return false;
     for (int32_t i = 0; i < model->state_count; i++) {
         const IngotTensor *state = &model->states[i];
-        if (!ingot_atomic_append(file, instance->state + state->offset, (size_t)state->bytes, failure))
+        if (!ingot_atomic_append(file, instance->state + state->offset, (size_t)state->bytes,
+                                 failure))
             return false;
     }
     return ingot_atomic_commit(file, failure);
 }
 
-int32_t ingot_checkpoint_write(const IngotInstance *instance, const char *path, const uint64_t *seed)
+int32_t ingot_checkpoint_write(const IngotInstance *instance, const char *path,
+                               const uint64_t *seed)
 {
     if (!instance || !path)
         return INGOT_BAD_ARGUMENT;

@@ -1,5 +1,5 @@
-/* Checkpoints as safetensors files: what ingot_save() and ingot_load() are made of, with the extras that
- * the command line wants. */
+/* Checkpoints as safetensors files: what ingot_save() and ingot_load() are made of, with the extras
+ * that the command line wants. */
 #ifndef INGOT_RUNTIME_CHECKPOINT_H
 #define INGOT_RUNTIME_CHECKPOINT_H
 
@@ -13,11 +13,13 @@ typedef struct CheckpointNotes {
 } CheckpointNotes;
 
 /* Saves every state; `seed` may be NULL. Codes as ingot_save(). */
-int32_t ingot_checkpoint_write(const IngotInstance *instance, const char *path, const uint64_t *seed);
+int32_t ingot_checkpoint_write(const IngotInstance *instance, const char *path,
+                               const uint64_t *seed);
 
 /* Loads; codes as ingot_load(), and no state is changed unless the answer is INGOT_OK. With
  * `parameters_suffice`, states that are no parameters may be missing (they keep their values) and
- * tensors the model does not know are ignored, whatever the model was built for. `notes` may be NULL. */
+ * tensors the model does not know are ignored, whatever the model was built for. `notes` may be
+ * NULL. */
 int32_t ingot_checkpoint_read(IngotInstance *instance, const char *path, bool parameters_suffice,
                               CheckpointNotes *notes);
 

@@ -1,11 +1,12 @@
-/* Loading a checkpoint. The whole header is checked against the model before the first byte of the state
- * is changed: every tensor lies inside the file, the tensors cover the data without overlap or gap, and
- * those of the model have its types and shapes. The file is mapped; nothing is allocated.
+/* Loading a checkpoint. The whole header is checked against the model before the first byte of the
+ * state is changed: every tensor lies inside the file, the tensors cover the data without overlap
+ * or gap, and those of the model have its types and shapes. The file is mapped; nothing is
+ * allocated.
  *
- * Overlap and gaps without sorting: the ranges tile the data exactly when the beginnings, together with
- * the size of the data, are the same collection of numbers as the ends together with 0 (every range is an
- * edge of a graph that only runs forward; equal degrees leave one path from 0 to the size). Collections
- * are compared by the sum of a hash, which a wrong file passes once in 2^64. */
+ * Overlap and gaps without sorting: the ranges tile the data exactly when the beginnings, together
+ * with the size of the data, are the same collection of numbers as the ends together with 0 (every
+ * range is an edge of a graph that only runs forward; equal degrees leave one path from 0 to the
+ * size). Collections are compared by the sum of a hash, which a wrong file passes once in 2^64. */
 #include "runtime/system.h"
 
 #include "runtime/checkpoint.h"
@@ -78,7 +79,8 @@ static bool other_model(Reading *reading, Failure *failure)
     const char *saved_by = reading->notes.model;
     if (saved_by[0] && strcmp(saved_by, reading->instance->model->name) != 0 && length < 800) {
         Failure longer;
-        ingot_fail(&longer, "%s; the checkpoint was saved by model \"%s\"", failure->text, saved_by);
+        ingot_fail(&longer, "%s; the checkpoint was saved by model \"%s\"", failure->text,
+                   saved_by);
         *failure = longer;
     }
     return false;
@@ -90,20 +92,22 @@ static bool check_state(Reading *reading, int32_t number, SafetensorsEntry *entr
     const IngotTensor *state = &instance->model->states[number];
     int32_t type = find_type(entry->type_name);
     if (instance->found[number] >= 0)
-        return ingot_fail(&instance->failure, "%s: tensor \"%s\" is there twice; the file is damaged",
-                          reading->path, state->name);
+        return ingot_fail(&instance->failure,
+                          "%s: tensor \"%s\" is there twice; the file is damaged", reading->path,
+                          state->name);
     if (!same_shape(state, entry, type)) {
         char has[160], wants[160];
         ingot_shape_text(has, sizeof has, type, entry->dims, entry->rank);
         ingot_shape_text(wants, sizeof wants, state->type, state->dims, state->rank);
-        ingot_fail(&instance->failure, "%s: tensor \"%s\" is %s, but model \"%s\" needs %s", reading->path,
-                   state->name, has, instance->model->name, wants);
+        ingot_fail(&instance->failure, "%s: tensor \"%s\" is %s, but model \"%s\" needs %s",
+                   reading->path, state->name, has, instance->model->name, wants);
         return other_model(reading, &instance->failure);
     }
     const unsigned char *bytes = reading->data + entry->begin;
     for (int64_t i = 0; type == INGOT_BOOL && i < state->bytes; i++)
         if (bytes[i] > 1)
-            return ingot_fail(&instance->failure, "%s: tensor \"%s\" holds a bool that is %d; the file is damaged",
+            return ingot_fail(&instance->failure,
+                              "%s: tensor \"%s\" holds a bool that is %d; the file is damaged",
                               reading->path, state->name, bytes[i]);
     instance->found[number] = (int64_t)entry->begin;
     return true;
@@ -115,14 +119,18 @@ static bool check_tensor(Reading *reading, SafetensorsEntry *entry)
     Failure *failure = &instance->failure;
     int64_t elements, size = ingot_element_bytes(find_type(entry->type_name));
     if (entry->end > reading->data_size)
-        return ingot_fail(failure, "%s: tensor \"%s\" ends at byte %llu of the data, but the file holds %llu; it is truncated",
+        return ingot_fail(failure,
+                          "%s: tensor \"%s\" ends at byte %llu of the data, but the file holds "
+                          "%llu; it is truncated",
                           reading->path, printable(entry->name), (unsigned long long)entry->end,
                           (unsigned long long)reading->data_size);
     if (!ingot_count_elements(entry->dims, 0, entry->rank, &elements) ||
-        (size && (elements > INT64_MAX / size || (uint64_t)(elements * size) != entry->end - entry->begin)))
-        return ingot_fail(failure, "%s: tensor \"%s\" has a shape that does not fit its %llu bytes; the file is damaged",
-                          reading->path, printable(entry->name),
-                          (unsigned long long)(entry->end - entry->begin));
+        (size &&
+         (elements > INT64_MAX / size || (uint64_t)(elements * size) != entry->end - entry->begin)))
+        return ingot_fail(
+            failure,
+            "%s: tensor \"%s\" has a shape that does not fit its %llu bytes; the file is damaged",
+            reading->path, printable(entry->name), (unsigned long long)(entry->end - entry->begin));
     reading->beginnings += hash(entry->begin);
     reading->ends += hash(entry->end);
     int32_t state = find_state(instance->model, entry->name);
@@ -130,8 +138,8 @@ static bool check_tensor(Reading *reading, SafetensorsEntry *entry)
         return check_state(reading, state, entry);
     if (reading->ignore_unknown)
         return true;
-    ingot_fail(failure, "%s: tensor \"%s\" is not in model \"%s\"", reading->path, printable(entry->name),
-               instance->model->name);
+    ingot_fail(failure, "%s: tensor \"%s\" is not in model \"%s\"", reading->path,
+               printable(entry->name), instance->model->name);
     return other_model(reading, failure);
 }
 
@@ -140,7 +148,8 @@ static void keep_note(CheckpointNotes *notes, const SafetensorsEntry *entry)
     if (strcmp(entry->name, "model") == 0) {
         memcpy(notes->model, entry->value, sizeof notes->model);
         printable(notes->model);
-    } else if (strcmp(entry->name, "seed") == 0 && entry->value[0] >= '0' && entry->value[0] <= '9') {
+    } else if (strcmp(entry->name, "seed") == 0 && entry->value[0] >= '0' &&
+               entry->value[0] <= '9') {
         char *end;
         errno = 0;
         notes->seed = strtoull(entry->value, &end, 10);
@@ -155,12 +164,13 @@ static bool check_complete(Reading *reading)
     for (int32_t i = 0; i < model->state_count; i++) {
         if (instance->found[i] >= 0 || (reading->parameters_suffice && !model->states[i].trainable))
             continue;
-        ingot_fail(&instance->failure, "%s: holds no tensor \"%s\", which model \"%s\" needs", reading->path,
-                   model->states[i].name, model->name);
+        ingot_fail(&instance->failure, "%s: holds no tensor \"%s\", which model \"%s\" needs",
+                   reading->path, model->states[i].name, model->name);
         return other_model(reading, &instance->failure);
     }
     if (reading->beginnings + hash(reading->data_size) != reading->ends + hash(0))
-        return ingot_fail(&instance->failure, "%s: its tensors overlap or leave gaps; the file is damaged",
+        return ingot_fail(&instance->failure,
+                          "%s: its tensors overlap or leave gaps; the file is damaged",
                           reading->path);
     return true;
 }
@@ -188,13 +198,16 @@ static bool check_file(Reading *reading, const MappedFile *file)
     Failure *failure = &reading->instance->failure;
     uint64_t length = 0;
     if (file->size < 8)
-        return ingot_fail(failure, "%s: is only %zu bytes long, no safetensors file", reading->path, file->size);
+        return ingot_fail(failure, "%s: is only %zu bytes long, no safetensors file", reading->path,
+                          file->size);
     for (int i = 7; i >= 0; i--)
         length = length << 8 | file->bytes[i];
     if (length > LONGEST_HEADER)
         return ingot_fail(failure, "%s: is no safetensors file", reading->path);
     if (length > file->size - 8)
-        return ingot_fail(failure, "%s: ends inside its header, which should be %llu bytes long; it is truncated or no safetensors file",
+        return ingot_fail(failure,
+                          "%s: ends inside its header, which should be %llu bytes long; it is "
+                          "truncated or no safetensors file",
                           reading->path, (unsigned long long)length);
     reading->data = file->bytes + 8 + length;
     reading->data_size = file->size - 8 - length;

@@ -1,7 +1,7 @@
 /* The command line of a standalone model: finds the command, and holds what commands share.
  *
- * Every command is one file, command_NAME.c. Results go to stdout; progress, notes and errors to stderr.
- * Exit codes: 0 done, 1 failed, 2 misused, 128 + n stopped by signal n. */
+ * Every command is one file, command_NAME.c. Results go to stdout; progress, notes and errors to
+ * stderr. Exit codes: 0 done, 1 failed, 2 misused, 128 + n stopped by signal n. */
 #include "runtime/system.h"
 
 #include "runtime/command.h"
@@ -31,8 +31,11 @@ enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static void print_help(const Command *command, FILE *to)
 {
-    fprintf(to, "%s: a neural network compiled by %s for %s\n\nUsage: %s COMMAND [OPTION]...\n\nCommands:\n",
-            command->model->name, command->model->compiler, command->model->target, command->program);
+    fprintf(to,
+            "%s: a neural network compiled by %s for %s\n\nUsage: %s COMMAND "
+            "[OPTION]...\n\nCommands:\n",
+            command->model->name, command->model->compiler, command->model->target,
+            command->program);
     for (int i = 0; i < COMMAND_COUNT; i++)
         fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
     fprintf(to, "\n\"%s COMMAND --help\" lists the options of a command.\n", command->program);
@@ -64,7 +67,9 @@ bool command_has(Command *command, const char *function)
 {
     if (ingot_find_function(command->model, function, 0) >= 0)
         return true;
-    return ingot_fail(&command->failure, "built without \"%s\"; build it with: ingot build MODEL.json --train", function);
+    return ingot_fail(&command->failure,
+                      "built without \"%s\"; build it with: ingot build MODEL.json --train",
+                      function);
 }
 
 double command_seconds(void)
@@ -118,7 +123,8 @@ static void find_folder(Command *command, const char *argument)
 
 bool command_find_file(const char *folder, const char *path, char found[PATH_MAX])
 {
-    int length = folder ? snprintf(found, PATH_MAX, "%s/%s", folder, path) : snprintf(found, PATH_MAX, "%s", path);
+    int length = folder ? snprintf(found, PATH_MAX, "%s/%s", folder, path)
+                        : snprintf(found, PATH_MAX, "%s", path);
     if (length >= PATH_MAX - 3)
         return false;
     if (access(found, F_OK) == 0)
@@ -130,22 +136,27 @@ bool command_find_file(const char *folder, const char *path, char found[PATH_MAX
     return access(found, F_OK) == 0;
 }
 
-/* The file of --weights=beside. Its absence is a failure only for a model that cannot initialise itself. */
+/* The file of --weights=beside. Its absence is a failure only for a model that cannot initialise
+ * itself. */
 static bool load_beside(Command *command, IngotInstance *instance, bool *fresh)
 {
     char path[PATH_MAX];
     const IngotModel *model = command->model;
-    if (snprintf(path, sizeof path, "%s/%s", command->folder, model->weights_path) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/%s", command->folder, model->weights_path) >=
+        (int)sizeof path)
         return ingot_fail(&command->failure, "%s: the path is too long", model->weights_path);
-    if (access(path, F_OK) != 0 && errno == ENOENT && ingot_find_function(model, "initialize", 0) >= 0)
+    if (access(path, F_OK) != 0 && errno == ENOENT &&
+        ingot_find_function(model, "initialize", 0) >= 0)
         return true;
     *fresh = false;
     if (ingot_checkpoint_read(instance, path, true, NULL) == INGOT_OK)
         return true;
-    return ingot_fail(&command->failure, "%s; give the weights with --weights FILE", ingot_last_error(instance));
+    return ingot_fail(&command->failure, "%s; give the weights with --weights FILE",
+                      ingot_last_error(instance));
 }
 
-static bool load_weights(Command *command, IngotInstance *instance, const char *weights, bool *fresh)
+static bool load_weights(Command *command, IngotInstance *instance, const char *weights,
+                         bool *fresh)
 {
     const IngotModel *model = command->model;
     *fresh = !model->initial_state;
@@ -157,7 +168,8 @@ static bool load_weights(Command *command, IngotInstance *instance, const char *
     if (!model->initial_state && model->weights_path)
         return load_beside(command, instance, fresh);
     if (*fresh && model->state_count && ingot_find_function(model, "initialize", 0) < 0)
-        return ingot_fail(&command->failure, "has no weights of its own; give them with --weights FILE");
+        return ingot_fail(&command->failure,
+                          "has no weights of its own; give them with --weights FILE");
     return true;
 }
 
@@ -172,7 +184,8 @@ IngotInstance *command_open(Command *command, int64_t threads, const char *weigh
         ingot_fail(&command->failure, "needs %s of memory, more than there is",
                    command_bytes(bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes, size));
     } else if (!instance) {
-        ingot_fail(&command->failure, "was built for another version of its runtime; build it again");
+        ingot_fail(&command->failure,
+                   "was built for another version of its runtime; build it again");
     }
     if (!instance || load_weights(command, instance, weights, fresh))
         return instance;
@@ -188,7 +201,8 @@ static int unknown_command(Command *command, const char *word)
     const char *nearest = options_nearest(word, names, COMMAND_COUNT);
     const char *kind = word[0] == '-' ? "option" : "command";
     if (nearest)
-        ingot_fail(&command->failure, "unknown %s \"%s\"; did you mean \"%s\"?", kind, word, nearest);
+        ingot_fail(&command->failure, "unknown %s \"%s\"; did you mean \"%s\"?", kind, word,
+                   nearest);
     else
         ingot_fail(&command->failure, "unknown %s \"%s\"", kind, word);
     return command_misused(command);
@@ -206,7 +220,8 @@ static int dispatch(Command *command, int argc, char **argv)
         return 0;
     }
     if (strcmp(word, "--version") == 0) {
-        printf("%s, compiled by %s for %s\n", command->model->name, command->model->compiler, command->model->target);
+        printf("%s, compiled by %s for %s\n", command->model->name, command->model->compiler,
+               command->model->target);
         return 0;
     }
     for (int i = 0; i < COMMAND_COUNT; i++) {
@@ -225,7 +240,8 @@ int ingot_main(const IngotModel *model, int argc, char **argv)
     Command command = {.model = model, .program = argc ? argv[0] : model->name};
     find_folder(&command, command.program);
 #ifdef SIGXFSZ
-    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit is an error to report, not a reason to die */
+    signal(SIGXFSZ,
+           SIG_IGN); /* a file at its size limit is an error to report, not a reason to die */
 #endif
     int code = dispatch(&command, argc, argv);
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {

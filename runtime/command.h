@@ -2,6 +2,8 @@
 #ifndef INGOT_RUNTIME_COMMAND_H
 #define INGOT_RUNTIME_COMMAND_H
 
+#include "runtime/system.h"
+
 #include "runtime/failure.h"
 #include "runtime/instance.h"
 #include "runtime/options.h"
@@ -16,7 +18,8 @@ typedef struct Command {
     const IngotModel *model;
     const char *program;   /* what the user calls it: "./digits" */
     const char *name;      /* "train" */
-    char folder[PATH_MAX]; /* where the program's file is: data and weights are looked for there too */
+    char folder[PATH_MAX]; /* where the program's file is: data and weights are looked for there too
+                            */
     int argc;              /* arguments after the command's name */
     char **argv;
     Failure failure;
@@ -40,13 +43,13 @@ int command_help(const Command *command, const char *usage, const char *what, co
 /* Says so when the model was built without this function. */
 bool command_has(Command *command, const char *function);
 
-/* A new instance with weights from `weights`, or (NULL) from inside the program or from the file beside
- * it. NULL after a failure, which is in command->failure. `fresh` tells whether the weights are neither:
- * just initialised. */
+/* A new instance with weights from `weights`, or (NULL) from inside the program or from the file
+ * beside it. NULL after a failure, which is in command->failure. `fresh` tells whether the weights
+ * are neither: just initialised. */
 IngotInstance *command_open(Command *command, int64_t threads, const char *weights, bool *fresh);
 
-/* A path from the recipe, within `folder` (NULL: as it is), with or without ".gz". False when there is no
- * such file. */
+/* A path from the recipe, within `folder` (NULL: as it is), with or without ".gz". False when there
+ * is no such file. */
 bool command_find_file(const char *folder, const char *path, char found[PATH_MAX]);
 
 /* Seconds on a clock that never jumps. */

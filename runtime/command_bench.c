@@ -1,5 +1,6 @@
-/* `bench`: how fast every function of the model runs on this machine. Inputs are numbers without meaning,
- * always the same; weights are a private copy, so a measured train_step changes nothing that lasts. */
+/* `bench`: how fast every function of the model runs on this machine. Inputs are numbers without
+ * meaning, always the same; weights are a private copy, so a measured train_step changes nothing
+ * that lasts. */
 #include "runtime/system.h"
 
 #include "runtime/buffers.h"
@@ -29,13 +30,15 @@ enum { MOST_RUNS = 100000, FEWEST_RUNS = 5, WARM_UP = 3 };
 
 /* Seconds a call. */
 typedef struct Result {
-    double median, least, spread; /* spread: from the 10th to the 90th percentile, as a part of the median */
+    double median, least,
+        spread; /* spread: from the 10th to the 90th percentile, as a part of the median */
     int64_t runs;
 } Result;
 
 static int read_options(Command *command, Request *request)
 {
-    Options options = {.table = table, .argc = command->argc, .argv = command->argv, .failure = &command->failure};
+    Options options = {
+        .table = table, .argc = command->argc, .argv = command->argv, .failure = &command->failure};
     for (;;) {
         bool good = true;
         int which = options_next(&options);
@@ -93,11 +96,12 @@ static void summarize(Result *result, double *times, int64_t runs)
     result->runs = runs;
     result->median = times[runs / 2];
     result->least = times[0];
-    result->spread = result->median > 0 ? (times[runs * 9 / 10] - times[runs / 10]) / result->median : 0;
+    result->spread =
+        result->median > 0 ? (times[runs * 9 / 10] - times[runs / 10]) / result->median : 0;
 }
 
-static bool measure(Result *result, Command *command, IngotInstance *instance, int32_t number, double seconds,
-                    double *times)
+static bool measure(Result *result, Command *command, IngotInstance *instance, int32_t number,
+                    double seconds, double *times)
 {
     Buffers buffers;
     uint32_t random = 1;
@@ -115,7 +119,8 @@ static bool measure(Result *result, Command *command, IngotInstance *instance, i
             end = start + seconds;
         if (runs >= FEWEST_RUNS && start >= end)
             break;
-        good = ingot_run(instance, number, (const void *const *)buffers.inputs, buffers.outputs) == INGOT_OK;
+        good = ingot_run(instance, number, (const void *const *)buffers.inputs, buffers.outputs) ==
+               INGOT_OK;
         if (i >= WARM_UP)
             times[runs++] = command_seconds() - start;
     }
@@ -138,31 +143,35 @@ static void print_line(const IngotFunction *function, const Result *result)
         command_number((int64_t)rate((double)function->batch, result->median), rows);
         command_number(function->batch, batch);
     }
-    printf("%-12s %7s %12.2f %12.2f %7.1f %% %14s %10.2f\n", function->name, batch, 1e6 * result->median,
-           1e6 * result->least, 100 * result->spread, rows,
+    printf("%-12s %7s %12.2f %12.2f %7.1f %% %14s %10.2f\n", function->name, batch,
+           1e6 * result->median, 1e6 * result->least, 100 * result->spread, rows,
            rate(2e-9 * (double)function->multiply_adds, result->median));
 }
 
 static void print_json(const IngotFunction *function, const Result *result, bool first)
 {
-    printf("%s\n  {\"name\":\"%s\",\"batch\":%lld,\"runs\":%lld,\"median_seconds\":%.9g,\"min_seconds\":%.9g,"
+    printf("%s\n  "
+           "{\"name\":\"%s\",\"batch\":%lld,\"runs\":%lld,\"median_seconds\":%.9g,\"min_seconds\":%"
+           ".9g,"
            "\"spread\":%.4g,\"rows_per_second\":%.9g,\"gflops\":%.6g}",
-           first ? "" : ",", function->name, (long long)function->batch, (long long)result->runs, result->median,
-           result->least, result->spread, rate((double)function->batch, result->median),
+           first ? "" : ",", function->name, (long long)function->batch, (long long)result->runs,
+           result->median, result->least, result->spread,
+           rate((double)function->batch, result->median),
            rate(2e-9 * (double)function->multiply_adds, result->median));
 }
 
-static bool bench_all(Command *command, const Request *request, IngotInstance *instance, double *times)
+static bool bench_all(Command *command, const Request *request, IngotInstance *instance,
+                      double *times)
 {
     const IngotModel *model = command->model;
     int64_t threads = request->threads ? request->threads : ingot_team_default_threads();
     if (request->json)
-        printf("{\"model\":\"%s\",\"target\":\"%s\",\"threads\":%lld,\"functions\":[", model->name, model->target,
-               (long long)threads);
+        printf("{\"model\":\"%s\",\"target\":\"%s\",\"threads\":%lld,\"functions\":[", model->name,
+               model->target, (long long)threads);
     else
-        printf("%s for %s, %lld thread%s\n%-12s %7s %12s %12s %9s %14s %10s\n", model->name, model->target,
-               (long long)threads, threads == 1 ? "" : "s", "function", "batch", "median (us)", "least (us)", "spread",
-               "rows/s", "GFLOP/s");
+        printf("%s for %s, %lld thread%s\n%-12s %7s %12s %12s %9s %14s %10s\n", model->name,
+               model->target, (long long)threads, threads == 1 ? "" : "s", "function", "batch",
+               "median (us)", "least (us)", "spread", "rows/s", "GFLOP/s");
     for (int32_t i = 0; i < model->function_count; i++) {
         Result result = {0};
         if (!measure(&result, command, instance, i, request->seconds, times))
@@ -182,12 +191,14 @@ int command_bench(Command *command)
     Request request = {.seconds = 1};
     int which = read_options(command, &request);
     if (which == OPTIONS_HELP)
-        return command_help(command, "[OPTION]...", "Measures every function of the model on this machine.", table);
+        return command_help(command, "[OPTION]...",
+                            "Measures every function of the model on this machine.", table);
     if (which == OPTIONS_BAD)
         return command_misused(command);
     bool fresh = false;
     double *times = malloc(MOST_RUNS * sizeof *times);
-    IngotInstance *instance = times ? command_open(command, request.threads, request.weights, &fresh) : NULL;
+    IngotInstance *instance =
+        times ? command_open(command, request.threads, request.weights, &fresh) : NULL;
     bool good = instance && bench_all(command, &request, instance, times);
     if (!times)
         ingot_fail(&command->failure, "there is no memory left");

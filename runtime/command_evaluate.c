@@ -1,6 +1,6 @@
-/* `evaluate`: loss and metrics over every row of some data. Without --data they are the rows the recipe
- * holds out: those of its validation files, or the part of the training rows that training with the same
- * recipe never sees. */
+/* `evaluate`: loss and metrics over every row of some data. Without --data they are the rows the
+ * recipe holds out: those of its validation files, or the part of the training rows that training
+ * with the same recipe never sees. */
 #include "runtime/system.h"
 
 #include "runtime/evaluation.h"
@@ -25,7 +25,8 @@ typedef struct Request {
 
 static int read_options(Command *command, Request *request)
 {
-    Options options = {.table = table, .argc = command->argc, .argv = command->argv, .failure = &command->failure};
+    Options options = {
+        .table = table, .argc = command->argc, .argv = command->argv, .failure = &command->failure};
     for (;;) {
         bool good = true;
         int which = options_next(&options);
@@ -48,16 +49,19 @@ static int read_options(Command *command, Request *request)
 }
 
 /* Opens the data and finds the rows of it to evaluate; *rows stays NULL where they are all. */
-static bool open_rows(Command *command, const Request *request, Source *source, Dataset *data, int64_t **rows,
-                      int64_t *count)
+static bool open_rows(Command *command, const Request *request, Source *source, Dataset *data,
+                      int64_t **rows, int64_t *count)
 {
     static const IngotRecipe none = {.epochs = 0};
     const IngotRecipe *recipe = command->model->recipe ? command->model->recipe : &none;
-    const IngotFunction *function = &command->model->functions[ingot_find_function(command->model, "evaluate", 0)];
+    const IngotFunction *function =
+        &command->model->functions[ingot_find_function(command->model, "evaluate", 0)];
     int32_t inputs = function->input_count - 1;
     bool own_files = recipe->validation.format != INGOT_DATA_NONE, given = request->data.count > 0;
-    if (!own_files && !given && !(recipe->training.format != INGOT_DATA_NONE && recipe->validation_part > 0))
-        return ingot_fail(&command->failure, "the recipe holds no rows out; name data with --data FILE");
+    if (!own_files && !given &&
+        !(recipe->training.format != INGOT_DATA_NONE && recipe->validation_part > 0))
+        return ingot_fail(&command->failure,
+                          "the recipe holds no rows out; name data with --data FILE");
     const IngotDataset *dataset = own_files ? &recipe->validation : &recipe->training;
     if (!source_resolve(source, command, dataset, &request->data, function->inputs, inputs) ||
         !dataset_open(data, &source->dataset, function->inputs, inputs, &command->failure))
@@ -71,8 +75,11 @@ static bool open_rows(Command *command, const Request *request, Source *source, 
     free(split.training);
     *rows = split.held;
     *count = split.held_count;
-    return *count > 0 || ingot_fail(&command->failure, "the recipe's validation part of %lld rows is none; name data with --data FILE",
-                                    (long long)data->rows);
+    return *count > 0 ||
+           ingot_fail(
+               &command->failure,
+               "the recipe's validation part of %lld rows is none; name data with --data FILE",
+               (long long)data->rows);
 }
 
 static void print_result(const Command *command, const Evaluation *result)
@@ -94,7 +101,8 @@ int command_evaluate(Command *command)
     Request request = {.data = {.option = "--data"}};
     int which = read_options(command, &request);
     if (which == OPTIONS_HELP)
-        return command_help(command, "[--data FILE] [--weights FILE]", "Prints loss and metrics over rows of data.", table);
+        return command_help(command, "[--data FILE] [--weights FILE]",
+                            "Prints loss and metrics over rows of data.", table);
     if (which == OPTIONS_BAD)
         return command_misused(command);
     Source source = {.text_count = 0};
@@ -103,11 +111,14 @@ int command_evaluate(Command *command)
     int64_t *rows = NULL, count = 0;
     bool fresh = false;
     IngotInstance *instance = NULL;
-    bool good = command_has(command, "evaluate") && open_rows(command, &request, &source, &data, &rows, &count) &&
+    bool good = command_has(command, "evaluate") &&
+                open_rows(command, &request, &source, &data, &rows, &count) &&
                 (instance = command_open(command, request.threads, request.weights, &fresh));
     if (good && fresh)
-        fprintf(stderr, "%s: note: the weights are fresh, nothing was trained; give some with --weights FILE\n",
-                command->model->name);
+        fprintf(
+            stderr,
+            "%s: note: the weights are fresh, nothing was trained; give some with --weights FILE\n",
+            command->model->name);
     good = good && evaluation_run(&result, command, instance, &data, rows, count);
     if (good)
         print_result(command, &result);

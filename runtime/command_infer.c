@@ -1,7 +1,8 @@
 /* `infer`: the model's outputs for every row of a file, as .npy files and as a summary.
  *
- * Any number of rows is cut into calls of the largest compiled batch that fits, then of smaller ones. A
- * rest below the smallest batch is padded with zeros, and what comes out of the padding is thrown away. */
+ * Any number of rows is cut into calls of the largest compiled batch that fits, then of smaller
+ * ones. A rest below the smallest batch is padded with zeros, and what comes out of the padding is
+ * thrown away. */
 #include "runtime/system.h"
 
 #include "runtime/buffers.h"
@@ -55,7 +56,8 @@ static bool apply_option(Options *options, int which, Request *request)
 
 static int read_options(Command *command, Request *request)
 {
-    Options options = {.table = table, .argc = command->argc, .argv = command->argv, .failure = &command->failure};
+    Options options = {
+        .table = table, .argc = command->argc, .argv = command->argv, .failure = &command->failure};
     int which;
     while ((which = options_next(&options)) >= 0)
         if (!apply_option(&options, which, request))
@@ -74,7 +76,8 @@ static bool show(Command *command, const Dataset *data, int64_t row)
         const IngotTensor *tensor = data->tensors[i].tensor;
         int64_t height, width, channels;
         bool last;
-        if (tensor->type != INGOT_F32 || !picture_find_size(tensor, &height, &width, &channels, &last))
+        if (tensor->type != INGOT_F32 ||
+            !picture_find_size(tensor, &height, &width, &channels, &last))
             continue;
         float *pixels = malloc((size_t)data->tensors[i].elements * sizeof *pixels);
         if (!pixels)
@@ -88,8 +91,8 @@ static bool show(Command *command, const Dataset *data, int64_t row)
 }
 
 /* One call: `count` rows beginning with `first`, the rest of the batch zeros. */
-static bool run_call(Command *command, IngotInstance *instance, int32_t number, const Dataset *data, int64_t first,
-                     int64_t count, int64_t *rows, Buffers *buffers)
+static bool run_call(Command *command, IngotInstance *instance, int32_t number, const Dataset *data,
+                     int64_t first, int64_t count, int64_t *rows, Buffers *buffers)
 {
     const IngotFunction *function = &command->model->functions[number];
     for (int64_t i = 0; i < count; i++)
@@ -102,12 +105,13 @@ static bool run_call(Command *command, IngotInstance *instance, int32_t number, 
         size_t used = (size_t)(input->bytes / function->batch * count);
         memset((char *)buffers->inputs[i] + used, 0, (size_t)input->bytes - used);
     }
-    return ingot_run(instance, number, (const void *const *)buffers->inputs, buffers->outputs) == INGOT_OK ||
+    return ingot_run(instance, number, (const void *const *)buffers->inputs, buffers->outputs) ==
+               INGOT_OK ||
            ingot_fail(&command->failure, "%s", ingot_last_error(instance));
 }
 
-static bool run_all(Command *command, IngotInstance *instance, const Dataset *data, int64_t first, int64_t count,
-                    InferOutputs *outputs)
+static bool run_all(Command *command, IngotInstance *instance, const Dataset *data, int64_t first,
+                    int64_t count, InferOutputs *outputs)
 {
     Buffers buffers = {0};
     int64_t *rows = NULL;
@@ -126,7 +130,8 @@ static bool run_all(Command *command, IngotInstance *instance, const Dataset *da
                         : ingot_fail(&command->failure, "there is no memory left");
             current = number;
         }
-        good = good && run_call(command, instance, number, data, first + done, part, rows, &buffers) &&
+        good = good &&
+               run_call(command, instance, number, data, first + done, part, rows, &buffers) &&
                infer_outputs_add(outputs, buffers.outputs, part, &command->failure);
         done += part;
     }
@@ -135,20 +140,23 @@ static bool run_all(Command *command, IngotInstance *instance, const Dataset *da
     return good;
 }
 
-static bool infer(Command *command, const Request *request, const Dataset *data, IngotInstance *instance)
+static bool infer(Command *command, const Request *request, const Dataset *data,
+                  IngotInstance *instance)
 {
-    const IngotFunction *function = &command->model->functions[ingot_find_function(command->model, "infer", 0)];
+    const IngotFunction *function =
+        &command->model->functions[ingot_find_function(command->model, "infer", 0)];
     int64_t first = 0, count = data->rows;
     if (request->row >= count)
-        return ingot_fail(&command->failure, "--row %lld: the data has only rows 0 to %lld", (long long)request->row,
-                          (long long)count - 1);
+        return ingot_fail(&command->failure, "--row %lld: the data has only rows 0 to %lld",
+                          (long long)request->row, (long long)count - 1);
     if (request->row >= 0) {
         first = request->row;
         count = 1;
     }
     InferOutputs outputs;
-    bool good = (!request->show || show(command, data, first)) &&
-                infer_outputs_begin(&outputs, function, request->output, first, count, &command->failure);
+    bool good =
+        (!request->show || show(command, data, first)) &&
+        infer_outputs_begin(&outputs, function, request->output, first, count, &command->failure);
     if (!good)
         return false;
     good = run_all(command, instance, data, first, count, &outputs) &&
@@ -162,18 +170,22 @@ int command_infer(Command *command)
     Request request = {.inputs = {.option = "--input"}, .row = -1};
     int which = read_options(command, &request);
     if (which == OPTIONS_HELP)
-        return command_help(command, "--input [NAME=]FILE... [--output DIR]",
-                            "Runs the model over the rows of files and prints a summary of its outputs.", table);
+        return command_help(
+            command, "--input [NAME=]FILE... [--output DIR]",
+            "Runs the model over the rows of files and prints a summary of its outputs.", table);
     if (which == OPTIONS_BAD)
         return command_misused(command);
     Dataset data = {0};
     IngotInstance *instance = NULL;
     bool fresh = false;
-    bool good = command_has(command, "infer") && infer_input_open(&data, command, &request.inputs) &&
+    bool good = command_has(command, "infer") &&
+                infer_input_open(&data, command, &request.inputs) &&
                 (instance = command_open(command, request.threads, request.weights, &fresh));
     if (good && fresh)
-        fprintf(stderr, "%s: note: the weights are fresh, nothing was trained; give some with --weights FILE\n",
-                command->model->name);
+        fprintf(
+            stderr,
+            "%s: note: the weights are fresh, nothing was trained; give some with --weights FILE\n",
+            command->model->name);
     good = good && infer(command, &request, &data, instance);
     ingot_destroy(instance);
     dataset_close(&data);

@@ -27,7 +27,8 @@ static void print_function(const IngotFunction *function)
     printf("\n");
     print_tensors("in", function->inputs, function->input_count);
     print_tensors("out", function->outputs, function->output_count);
-    printf("    %s multiply-adds, %s of temporaries", command_number(function->multiply_adds, number),
+    printf("    %s multiply-adds, %s of temporaries",
+           command_number(function->multiply_adds, number),
            command_bytes(function->arena_bytes, bytes));
     if (function->scratch_bytes)
         printf(" and %s a thread", command_bytes(function->scratch_bytes, bytes));
@@ -47,7 +48,8 @@ int command_info(Command *command)
 {
     char number[32];
     const IngotModel *model = command->model;
-    Options options = {.table = table, .argc = command->argc, .argv = command->argv, .failure = &command->failure};
+    Options options = {
+        .table = table, .argc = command->argc, .argv = command->argv, .failure = &command->failure};
     int which = options_next(&options);
     if (which == OPTIONS_HELP)
         return command_help(command, "", "Prints what this program holds.", table);
@@ -57,9 +59,11 @@ int command_info(Command *command)
     printf("compiler    %s\n", model->compiler);
     printf("target      %s\n", model->target);
     printf("parameters  %s\n", command_number(model->parameter_count, number));
-    printf("state       %s in %d tensors\n", command_bytes(model->state_bytes, number), (int)model->state_count);
+    printf("state       %s in %d tensors\n", command_bytes(model->state_bytes, number),
+           (int)model->state_count);
     printf("constants   %s\n", command_bytes(model->constant_bytes, number));
-    printf("memory      %s in all with one thread\n", command_bytes((int64_t)ingot_memory_bytes(model, 1), number));
+    printf("memory      %s in all with one thread\n",
+           command_bytes((int64_t)ingot_memory_bytes(model, 1), number));
     printf("weights     %s\n", weights_text(model));
     printf("functions\n");
     for (int32_t i = 0; i < model->function_count; i++)

@@ -70,7 +70,8 @@ static bool apply_option(Options *options, int which, Request *request)
 
 static int read_options(Command *command, Request *request)
 {
-    Options options = {.table = table, .argc = command->argc, .argv = command->argv, .failure = &command->failure};
+    Options options = {
+        .table = table, .argc = command->argc, .argv = command->argv, .failure = &command->failure};
     int which;
     while ((which = options_next(&options)) >= 0)
         if (!apply_option(&options, which, request))
@@ -78,8 +79,8 @@ static int read_options(Command *command, Request *request)
     return which;
 }
 
-/* Held-out rows in files of their own: the option's, the recipe's, or the recipe's names in the folder
- * that --data names. */
+/* Held-out rows in files of their own: the option's, the recipe's, or the recipe's names in the
+ * folder that --data names. */
 static bool open_validation(Training *training, Resources *resources, const Request *request,
                             const IngotRecipe *recipe)
 {
@@ -97,10 +98,10 @@ static bool open_validation(Training *training, Resources *resources, const Requ
         arguments = &request->data;
     if (dataset->format == INGOT_DATA_NONE)
         dataset = &recipe->training;
-    if (!source_resolve(&resources->validation_source, command, dataset, arguments, function->inputs,
-                        function->input_count) ||
-        !dataset_open(&resources->validation, &resources->validation_source.dataset, function->inputs,
-                      function->input_count, &command->failure))
+    if (!source_resolve(&resources->validation_source, command, dataset, arguments,
+                        function->inputs, function->input_count) ||
+        !dataset_open(&resources->validation, &resources->validation_source.dataset,
+                      function->inputs, function->input_count, &command->failure))
         return false;
     training->validation = &resources->validation;
     training->validation_rows = resources->validation.rows;
@@ -113,13 +114,15 @@ static bool open_data(Training *training, Resources *resources, const Request *r
     const IngotRecipe *recipe = command->model->recipe;
     const IngotFunction *function = &command->model->functions[training->function];
     if (recipe->training.format == INGOT_DATA_NONE && request->data.count == 0)
-        return ingot_fail(&command->failure, "the recipe names no data; name it with --data NAME=FILE");
-    if (!source_resolve(&resources->source, command, &recipe->training, &request->data, function->inputs,
-                        function->input_count) ||
-        !dataset_open(&resources->data, &resources->source.dataset, function->inputs, function->input_count,
-                      &command->failure))
+        return ingot_fail(&command->failure,
+                          "the recipe names no data; name it with --data NAME=FILE");
+    if (!source_resolve(&resources->source, command, &recipe->training, &request->data,
+                        function->inputs, function->input_count) ||
+        !dataset_open(&resources->data, &resources->source.dataset, function->inputs,
+                      function->input_count, &command->failure))
         return false;
-    IngotRecipe split = *recipe; /* held-out data of its own, by option too, leaves all rows for training */
+    IngotRecipe split =
+        *recipe; /* held-out data of its own, by option too, leaves all rows for training */
     if (request->validation.count)
         split.validation_part = 0;
     if (!held_out_split(&training->split, &split, resources->data.rows, &command->failure))
@@ -147,15 +150,17 @@ static bool resume(Training *training, const Request *request)
     if (ingot_checkpoint_read(training->instance, request->resume, false, &notes) != INGOT_OK)
         return ingot_fail(&command->failure, "%s", ingot_last_error(training->instance));
     if (notes.has_seed && request->seed_given && notes.seed != request->seed)
-        return ingot_fail(&command->failure, "%s: was trained with seed %llu, so it cannot go on with --seed %llu; leave --seed out",
-                          request->resume, (unsigned long long)notes.seed, (unsigned long long)request->seed);
+        return ingot_fail(
+            &command->failure,
+            "%s: was trained with seed %llu, so it cannot go on with --seed %llu; leave --seed out",
+            request->resume, (unsigned long long)notes.seed, (unsigned long long)request->seed);
     if (notes.has_seed)
         training->seed = notes.seed;
     return true;
 }
 
-/* Weights to start from: the checkpoint's; or else the program's own, fresh from the seed where it has
- * none. */
+/* Weights to start from: the checkpoint's; or else the program's own, fresh from the seed where it
+ * has none. */
 static bool open_instance(Training *training, const Request *request)
 {
     Command *command = training->command;
@@ -173,7 +178,8 @@ static bool open_instance(Training *training, const Request *request)
     training->step = step ? *step : 0;
     if (training->step < 0 || training->step > INT64_MAX / training->batch / 2)
         return ingot_fail(&command->failure, "%s: its \"step\" is %lld; the file is damaged",
-                          request->resume ? request->resume : command->model->name, (long long)training->step);
+                          request->resume ? request->resume : command->model->name,
+                          (long long)training->step);
     return true;
 }
 
@@ -191,7 +197,8 @@ static bool open_outputs(Training *training, const Request *request)
         return true;
     training->log_path = request->log;
     training->log = fopen(request->log, request->resume ? "a" : "w");
-    return training->log || ingot_fail(failure, "%s: cannot be written: %s", request->log, strerror(errno));
+    return training->log ||
+           ingot_fail(failure, "%s: cannot be written: %s", request->log, strerror(errno));
 }
 
 /* "held-out accuracy 97.8 % (359 rows)", one line a metric; the loss where there is no metric. */
@@ -220,17 +227,21 @@ static bool train(Training *training, const Request *request)
     if (training_steps(training->split.training_count, training->epochs, training->batch, &steps) &&
         training->step >= steps) {
         printf("nothing to do: %s has %lld epochs behind it; --epochs N trains on to N in all\n",
-               request->resume ? request->resume : command->model->name, (long long)training->epochs);
+               request->resume ? request->resume : command->model->name,
+               (long long)training->epochs);
         return true;
     }
     if (!request->save && !request->quiet)
-        fprintf(stderr, "%s: note: the trained weights are not kept; keep them with --save F.safetensors\n",
+        fprintf(stderr,
+                "%s: note: the trained weights are not kept; keep them with --save F.safetensors\n",
                 command->model->name);
     if (!training_run(training))
         return false;
     if (training->signal) {
-        fprintf(stderr, "%s: stopped after step %lld%s%s\n", command->model->name, (long long)training->step,
-                training->save ? "; go on with --resume " : "; nothing is saved", training->save ? training->save : "");
+        fprintf(stderr, "%s: stopped after step %lld%s%s\n", command->model->name,
+                (long long)training->step,
+                training->save ? "; go on with --resume " : "; nothing is saved",
+                training->save ? training->save : "");
         return true;
     }
     print_result(training);
@@ -248,7 +259,8 @@ static bool check_model(Training *training)
     training->function = ingot_find_function(model, "train_step", INT64_MAX);
     training->batch = model->functions[training->function].batch;
     if (!model->recipe || training->batch < 1)
-        return ingot_fail(&command->failure, "its \"train_step\" is not what this runtime expects; build it again");
+        return ingot_fail(&command->failure,
+                          "its \"train_step\" is not what this runtime expects; build it again");
     return true;
 }
 

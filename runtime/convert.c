@@ -1,6 +1,6 @@
-/* Conversion goes through double, which holds every value of every type but large i64 exactly (those are
- * copied, or refused where a narrower type is wanted). The two cases that carry nearly all data, same type
- * and bytes to f32, have loops of their own. */
+/* Conversion goes through double, which holds every value of every type but large i64 exactly
+ * (those are copied, or refused where a narrower type is wanted). The two cases that carry nearly
+ * all data, same type and bytes to f32, have loops of their own. */
 #include "runtime/system.h"
 
 #include "runtime/convert.h"
@@ -69,7 +69,8 @@ void convert_elements(const void *from, int32_t from_type, void *to, int32_t to_
 {
     const unsigned char *source = from;
     unsigned char *target = to;
-    size_t from_size = (size_t)ingot_element_bytes(from_type), to_size = (size_t)ingot_element_bytes(to_type);
+    size_t from_size = (size_t)ingot_element_bytes(from_type),
+           to_size = (size_t)ingot_element_bytes(to_type);
     if (from_type == to_type) {
         if (count)
             memcpy(to, from, (size_t)count * from_size);
@@ -82,20 +83,27 @@ void convert_elements(const void *from, int32_t from_type, void *to, int32_t to_
         return;
     }
     for (int64_t i = 0; i < count; i++)
-        store(load(source + (size_t)i * from_size, from_type), target + (size_t)i * to_size, to_type);
+        store(load(source + (size_t)i * from_size, from_type), target + (size_t)i * to_size,
+              to_type);
 }
 
 /* What a type holds; labels narrow it further. */
 static void find_range(const IngotTensor *tensor, double *low, double *high)
 {
-    static const double lowest[INGOT_TYPE_COUNT] = {
-        [INGOT_F32] = -3.4028234663852886e38, [INGOT_F64] = -1.7976931348623157e308, [INGOT_I32] = INT32_MIN,
-        [INGOT_I64] = -9007199254740992.0,    [INGOT_BOOL] = 0,                      [INGOT_U8] = 0,
-        [INGOT_I8] = -128};
-    static const double highest[INGOT_TYPE_COUNT] = {
-        [INGOT_F32] = 3.4028234663852886e38, [INGOT_F64] = 1.7976931348623157e308, [INGOT_I32] = INT32_MAX,
-        [INGOT_I64] = 9007199254740992.0,    [INGOT_BOOL] = 1,                     [INGOT_U8] = 255,
-        [INGOT_I8] = 127};
+    static const double lowest[INGOT_TYPE_COUNT] = {[INGOT_F32] = -3.4028234663852886e38,
+                                                    [INGOT_F64] = -1.7976931348623157e308,
+                                                    [INGOT_I32] = INT32_MIN,
+                                                    [INGOT_I64] = -9007199254740992.0,
+                                                    [INGOT_BOOL] = 0,
+                                                    [INGOT_U8] = 0,
+                                                    [INGOT_I8] = -128};
+    static const double highest[INGOT_TYPE_COUNT] = {[INGOT_F32] = 3.4028234663852886e38,
+                                                     [INGOT_F64] = 1.7976931348623157e308,
+                                                     [INGOT_I32] = INT32_MAX,
+                                                     [INGOT_I64] = 9007199254740992.0,
+                                                     [INGOT_BOOL] = 1,
+                                                     [INGOT_U8] = 255,
+                                                     [INGOT_I8] = 127};
     *low = lowest[tensor->type];
     *high = highest[tensor->type];
     if (tensor->classes) {
@@ -104,8 +112,8 @@ static void find_range(const IngotTensor *tensor, double *low, double *high)
     }
 }
 
-static bool fail_element(double value, const IngotTensor *tensor, int64_t row, int64_t element, int64_t elements,
-                         const char *path, Failure *failure)
+static bool fail_element(double value, const IngotTensor *tensor, int64_t row, int64_t element,
+                         int64_t elements, const char *path, Failure *failure)
 {
     char place[64];
     double low, high;
@@ -114,19 +122,21 @@ static bool fail_element(double value, const IngotTensor *tensor, int64_t row, i
     ingot_shape_text(place, sizeof place, INGOT_F32, index, elements == 1 ? 1 : 2);
     const char *brackets = strchr(place, '[');
     if (!isfinite(value))
-        return ingot_fail(failure, "%s: element %s: %g is not a finite number; remove the row", path, brackets, value);
+        return ingot_fail(failure, "%s: element %s: %g is not a finite number; remove the row",
+                          path, brackets, value);
     if (tensor->classes && value == floor(value))
-        return ingot_fail(failure, "%s: element %s: label %.17g is out of range; labels of \"%s\" are 0 to %lld", path,
-                          brackets, value, tensor->name, (long long)tensor->classes - 1);
+        return ingot_fail(
+            failure, "%s: element %s: label %.17g is out of range; labels of \"%s\" are 0 to %lld",
+            path, brackets, value, tensor->name, (long long)tensor->classes - 1);
     if (value >= low && value <= high)
-        return ingot_fail(failure, "%s: element %s: %.9g is not a whole number, which \"%s\" needs", path, brackets,
-                          value, tensor->name);
-    return ingot_fail(failure, "%s: element %s: %.17g is out of range of %s, which \"%s\" needs", path, brackets,
-                      value, ingot_element_name(tensor->type), tensor->name);
+        return ingot_fail(failure, "%s: element %s: %.9g is not a whole number, which \"%s\" needs",
+                          path, brackets, value, tensor->name);
+    return ingot_fail(failure, "%s: element %s: %.17g is out of range of %s, which \"%s\" needs",
+                      path, brackets, value, ingot_element_name(tensor->type), tensor->name);
 }
 
-bool convert_check(const void *from, int32_t from_type, const IngotTensor *tensor, int64_t rows, int64_t elements,
-                   const char *path, Failure *failure)
+bool convert_check(const void *from, int32_t from_type, const IngotTensor *tensor, int64_t rows,
+                   int64_t elements, const char *path, Failure *failure)
 {
     bool to_float = tensor->type == INGOT_F32 || tensor->type == INGOT_F64;
     bool from_float = from_type == INGOT_F32 || from_type == INGOT_F64;

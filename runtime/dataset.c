@@ -1,5 +1,5 @@
-/* Rows of data; see dataset.h. Files of bytes stay mapped and are converted row by row as batches are
- * gathered: MNIST takes 47 MB as bytes and would take 188 MB as floats. */
+/* Rows of data; see dataset.h. Files of bytes stay mapped and are converted row by row as batches
+ * are gathered: MNIST takes 47 MB as bytes and would take 188 MB as floats. */
 #include "runtime/system.h"
 
 #include "runtime/convert.h"
@@ -21,7 +21,8 @@ bool dataset_begin(Dataset *data, const IngotTensor *tensors, int32_t count, Fai
         DatasetTensor *input = &data->tensors[i];
         input->tensor = &tensors[i];
         input->rows = -1;
-        if (!ingot_count_elements(tensors[i].dims, tensors[i].batched ? 1 : 0, tensors[i].rank, &input->elements))
+        if (!ingot_count_elements(tensors[i].dims, tensors[i].batched ? 1 : 0, tensors[i].rank,
+                                  &input->elements))
             return ingot_fail(failure, "input \"%s\" is too large", tensors[i].name);
     }
     return true;
@@ -35,12 +36,13 @@ void dataset_close(Dataset *data)
     *data = (Dataset){0};
 }
 
-/* Axes of length 1 do not count, and one of the two may be flat: [28,28] fits [1,28,28] and [784]. */
+/* Axes of length 1 do not count, and one of the two may be flat: [28,28] fits [1,28,28] and [784].
+ */
 static bool shapes_fit(const int64_t *a, int32_t a_rank, const int64_t *b, int32_t b_rank)
 {
     int64_t a_elements, b_elements;
-    if (!ingot_count_elements(a, 0, a_rank, &a_elements) || !ingot_count_elements(b, 0, b_rank, &b_elements) ||
-        a_elements != b_elements)
+    if (!ingot_count_elements(a, 0, a_rank, &a_elements) ||
+        !ingot_count_elements(b, 0, b_rank, &b_elements) || a_elements != b_elements)
         return false;
     int32_t i = 0, j = 0, long_a = 0, long_b = 0;
     for (int32_t k = 0; k < a_rank; k++)
@@ -72,11 +74,11 @@ static bool check_shape(const DatasetTensor *input, Failure *failure)
         return true;
     ingot_shape_text(wants, sizeof wants, tensor->type, tensor->dims + skip, tensor->rank - skip);
     if (file->rank < skip)
-        return ingot_fail(failure, "%s: holds a single number, but \"%s\" needs rows of %s", input->path, tensor->name,
-                          wants);
+        return ingot_fail(failure, "%s: holds a single number, but \"%s\" needs rows of %s",
+                          input->path, tensor->name, wants);
     ingot_shape_text(has, sizeof has, file->type, file->dims + skip, file->rank - skip);
-    return ingot_fail(failure, "%s: %s %s, but \"%s\" needs %s", input->path, skip ? "each row is" : "is", has,
-                      tensor->name, wants);
+    return ingot_fail(failure, "%s: %s %s, but \"%s\" needs %s", input->path,
+                      skip ? "each row is" : "is", has, tensor->name, wants);
 }
 
 bool dataset_add_file(Dataset *data, int32_t number, const char *path, Failure *failure)
@@ -118,8 +120,11 @@ bool dataset_add_table(Dataset *data, const IngotDataset *layout, Failure *failu
         const IngotTensor *tensor = data->tensors[i].tensor;
         if (!names_tensor(layout, tensor->name))
             continue;
-        int32_t type = tensor->type == INGOT_F64 ? INGOT_F64 : is_float(tensor->type) ? INGOT_F32 : INGOT_I32;
-        wanted[count++] = (CsvTensor){tensor->name, data->tensors[i].elements, tensor->classes, type, NULL};
+        int32_t type = tensor->type == INGOT_F64 ? INGOT_F64
+                       : is_float(tensor->type)  ? INGOT_F32
+                                                 : INGOT_I32;
+        wanted[count++] =
+            (CsvTensor){tensor->name, data->tensors[i].elements, tensor->classes, type, NULL};
     }
     bool good = csv_read(layout, wanted, count, &rows, failure);
     for (int32_t i = 0, next = 0; next < count; i++) {
@@ -133,8 +138,8 @@ bool dataset_add_table(Dataset *data, const IngotDataset *layout, Failure *failu
         input->type = wanted[next++].type;
         input->rows = rows;
         if (good && !input->tensor->batched && rows != 1)
-            good = ingot_fail(failure, "%s: has %lld rows, but \"%s\" takes a single one", layout->path,
-                              (long long)rows, input->tensor->name);
+            good = ingot_fail(failure, "%s: has %lld rows, but \"%s\" takes a single one",
+                              layout->path, (long long)rows, input->tensor->name);
         if (!input->tensor->batched)
             input->rows = -1;
     }
@@ -154,16 +159,16 @@ bool dataset_finish(Dataset *data, Failure *failure)
         if (input->rows == 0)
             return ingot_fail(failure, "%s: holds no rows", input->path);
         if (first && input->rows != first->rows)
-            return ingot_fail(failure, "%s: has %lld rows, but %s has %lld", input->path, (long long)input->rows,
-                              first->path, (long long)first->rows);
+            return ingot_fail(failure, "%s: has %lld rows, but %s has %lld", input->path,
+                              (long long)input->rows, first->path, (long long)first->rows);
         first = first ? first : input;
     }
     data->rows = first ? first->rows : 1;
     return true;
 }
 
-bool dataset_open(Dataset *data, const IngotDataset *source, const IngotTensor *tensors, int32_t count,
-                  Failure *failure)
+bool dataset_open(Dataset *data, const IngotDataset *source, const IngotTensor *tensors,
+                  int32_t count, Failure *failure)
 {
     if (!dataset_begin(data, tensors, count, failure))
         return false;
@@ -177,7 +182,8 @@ bool dataset_open(Dataset *data, const IngotDataset *source, const IngotTensor *
     return dataset_finish(data, failure);
 }
 
-void dataset_gather(const Dataset *data, int32_t number, const int64_t *rows, int64_t count, void *destination)
+void dataset_gather(const Dataset *data, int32_t number, const int64_t *rows, int64_t count,
+                    void *destination)
 {
     const DatasetTensor *input = &data->tensors[number];
     size_t from_row = (size_t)(input->elements * ingot_element_bytes(input->type));
@@ -186,6 +192,6 @@ void dataset_gather(const Dataset *data, int32_t number, const int64_t *rows, in
     if (input->rows < 0)
         convert_elements(input->data, input->type, to, input->tensor->type, input->elements);
     for (int64_t i = 0; i < count && input->rows >= 0; i++)
-        convert_elements(input->data + (size_t)rows[i] * from_row, input->type, to + (size_t)i * to_row,
-                         input->tensor->type, input->elements);
+        convert_elements(input->data + (size_t)rows[i] * from_row, input->type,
+                         to + (size_t)i * to_row, input->tensor->type, input->elements);
 }

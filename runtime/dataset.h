@@ -22,11 +22,11 @@ typedef struct Dataset {
     int64_t rows; /* all batched inputs have as many */
 } Dataset;
 
-/* Opens all files of `source` for these inputs and checks everything: that each input has data, that rows
- * agree in number, that shapes fit, that numbers are finite, whole where they must be, and labels in
- * range. The paths must outlive the data set. */
-bool dataset_open(Dataset *data, const IngotDataset *source, const IngotTensor *tensors, int32_t count,
-                  Failure *failure);
+/* Opens all files of `source` for these inputs and checks everything: that each input has data,
+ * that rows agree in number, that shapes fit, that numbers are finite, whole where they must be,
+ * and labels in range. The paths must outlive the data set. */
+bool dataset_open(Dataset *data, const IngotDataset *source, const IngotTensor *tensors,
+                  int32_t count, Failure *failure);
 
 /* The same in steps, for data that comes from files of several kinds. */
 bool dataset_begin(Dataset *data, const IngotTensor *tensors, int32_t count, Failure *failure);
@@ -36,8 +36,8 @@ bool dataset_finish(Dataset *data, Failure *failure);
 
 void dataset_close(Dataset *data); /* safe on a zeroed one and after a failure */
 
-/* Copies the numbered rows of an input, converted to its type, one after the other. Of an input without
- * a batch axis it copies everything, once. */
+/* Copies the numbered rows of an input, converted to its type, one after the other. Of an input
+ * without a batch axis it copies everything, once. */
 void dataset_gather(const Dataset *data, int32_t number, const int64_t *rows, int64_t count,
                     void *destination);
 

@@ -12,8 +12,9 @@ typedef struct ElementFacts {
 } ElementFacts;
 
 static const ElementFacts facts[INGOT_TYPE_COUNT] = {
-    [INGOT_F32] = {4, "f32", "F32"},   [INGOT_F64] = {8, "f64", "F64"}, [INGOT_I32] = {4, "i32", "I32"},
-    [INGOT_I64] = {8, "i64", "I64"},   [INGOT_BOOL] = {1, "bool", "BOOL"}, [INGOT_U8] = {1, "u8", "U8"},
+    [INGOT_F32] = {4, "f32", "F32"},    [INGOT_F64] = {8, "f64", "F64"},
+    [INGOT_I32] = {4, "i32", "I32"},    [INGOT_I64] = {8, "i64", "I64"},
+    [INGOT_BOOL] = {1, "bool", "BOOL"}, [INGOT_U8] = {1, "u8", "U8"},
     [INGOT_I8] = {1, "i8", "I8"},
 };
 

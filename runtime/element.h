@@ -8,8 +8,8 @@ enum { INGOT_TYPE_COUNT = 7 };
 
 /* Bytes of one element; 0 for a number that is no type. */
 int64_t ingot_element_bytes(int32_t type);
-const char *ingot_element_name(int32_t type);       /* "f32" */
-const char *ingot_safetensors_name(int32_t type);   /* "F32", as safetensors spells it */
+const char *ingot_element_name(int32_t type);     /* "f32" */
+const char *ingot_safetensors_name(int32_t type); /* "F32", as safetensors spells it */
 
 /* Elements of the axes first … rank-1. False when the product does not fit 62 bits or an axis is
  * negative. */

@@ -16,11 +16,11 @@ typedef struct Evaluation {
     int64_t rows;
 } Evaluation;
 
-/* Evaluates the numbered rows of `data`; `rows` NULL: its first `count` rows. A last batch that is not
- * full is padded with rows that count for nothing. Stops early, answering false with an empty message,
- * when a signal is pending. */
-bool evaluation_run(Evaluation *result, Command *command, IngotInstance *instance, const Dataset *data,
-                    const int64_t *rows, int64_t count);
+/* Evaluates the numbered rows of `data`; `rows` NULL: its first `count` rows. A last batch that is
+ * not full is padded with rows that count for nothing. Stops early, answering false with an empty
+ * message, when a signal is pending. */
+bool evaluation_run(Evaluation *result, Command *command, IngotInstance *instance,
+                    const Dataset *data, const int64_t *rows, int64_t count);
 
 /* "loss 0.0712  accuracy 97.8 %" */
 void evaluation_text(const Evaluation *result, const IngotModel *model, char *text, size_t size);

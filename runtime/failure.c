@@ -1,5 +1,5 @@
-/* One text buffer for the reason of a failure; see failure.h. Nothing is allocated, so the report of
- * "out of memory" takes the same way as any other. */
+/* One text buffer for the reason of a failure; see failure.h. Nothing is allocated, so the report
+ * of "out of memory" takes the same way as any other. */
 #include "runtime/system.h"
 
 #include "runtime/failure.h"

@@ -1,8 +1,9 @@
 /* Flushing denormal numbers to zero while a model runs.
  *
  * Denormals cost a hundred times the time of other numbers on many processors, and a dying gradient
- * makes plenty. Every member of a team flushes them, so results do not depend on which thread did what;
- * the caller's mode is restored after. 32-bit NEON flushes always, scalar VFP code when told here. */
+ * makes plenty. Every member of a team flushes them, so results do not depend on which thread did
+ * what; the caller's mode is restored after. 32-bit NEON flushes always, scalar VFP code when told
+ * here. */
 #ifndef INGOT_RUNTIME_FLOAT_MODE_H
 #define INGOT_RUNTIME_FLOAT_MODE_H
 

@@ -10,7 +10,8 @@ typedef struct HeldOut {
     int64_t training_count, held_count;
 } HeldOut;
 
-/* Splits by the recipe alone: never by --seed, so `evaluate` finds the rows that no training has seen. */
+/* Splits by the recipe alone: never by --seed, so `evaluate` finds the rows that no training has
+ * seen. */
 bool held_out_split(HeldOut *split, const IngotRecipe *recipe, int64_t rows, Failure *failure);
 
 #endif

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Neither .npy nor IDX nor gzip'd: then it can only be text. A file that cannot be read is no table, so
- * that the common way reports it. */
+/* Neither .npy nor IDX nor gzip'd: then it can only be text. A file that cannot be read is no
+ * table, so that the common way reports it. */
 static bool is_table(const char *path)
 {
     unsigned char bytes[4];
@@ -29,12 +29,14 @@ static const IngotDataset *recipe_table(const Command *command)
     return recipe && recipe->training.format == INGOT_DATA_CSV ? &recipe->training : NULL;
 }
 
-/* Reads input number `number` from a table; -1: every input that the recipe reads from its table. */
+/* Reads input number `number` from a table; -1: every input that the recipe reads from its table.
+ */
 static bool add_table(Dataset *data, Command *command, int32_t number, const char *path)
 {
     const IngotDataset *recipe = recipe_table(command);
     IngotColumn columns[SOURCE_MOST_FILES];
-    IngotDataset layout = {.path = path, .columns = columns, .format = INGOT_DATA_CSV, .separator = ','};
+    IngotDataset layout = {
+        .path = path, .columns = columns, .format = INGOT_DATA_CSV, .separator = ','};
     int64_t width;
     bool heading;
     if (recipe)
@@ -48,10 +50,12 @@ static bool add_table(Dataset *data, Command *command, int32_t number, const cha
         return dataset_add_table(data, &layout, &command->failure);
     }
     for (int32_t i = 0; recipe && i < recipe->column_count && i < SOURCE_MOST_FILES; i++)
-        if (number < 0 || strcmp(recipe->columns[i].tensor, data->tensors[number].tensor->name) == 0)
+        if (number < 0 ||
+            strcmp(recipe->columns[i].tensor, data->tensors[number].tensor->name) == 0)
             columns[layout.column_count++] = recipe->columns[i];
     if (layout.column_count == 0)
-        return ingot_fail(&command->failure, "%s: has %lld columns, but \"%s\" takes %lld numbers a row", path,
+        return ingot_fail(&command->failure,
+                          "%s: has %lld columns, but \"%s\" takes %lld numbers a row", path,
                           (long long)width, data->tensors[number < 0 ? 0 : number].tensor->name,
                           (long long)data->tensors[number < 0 ? 0 : number].elements);
     layout.header = recipe->header;
@@ -63,12 +67,16 @@ static bool fail_name(Command *command, const IngotFunction *function, const cha
     char names[512] = "";
     size_t used = 0;
     for (int32_t i = 0; i < function->input_count && used < sizeof names; i++)
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", function->inputs[i].name);
-    return ingot_fail(&command->failure, "--input %s: say which input it is for: --input NAME=FILE, where NAME is one of: %s",
-                      value, names);
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                                 function->inputs[i].name);
+    return ingot_fail(
+        &command->failure,
+        "--input %s: say which input it is for: --input NAME=FILE, where NAME is one of: %s", value,
+        names);
 }
 
-static bool add_argument(Dataset *data, Command *command, const IngotFunction *function, const char *value)
+static bool add_argument(Dataset *data, Command *command, const IngotFunction *function,
+                         const char *value)
 {
     const char *equals = strchr(value, '='), *path = value;
     int32_t number = function->input_count == 1 ? 0 : -1;
@@ -80,7 +88,8 @@ static bool add_argument(Dataset *data, Command *command, const IngotFunction *f
         path = equals + 1;
     }
     if (number >= 0 && data->tensors[number].path)
-        return ingot_fail(&command->failure, "--input %s: \"%s\" was given before", value, function->inputs[number].name);
+        return ingot_fail(&command->failure, "--input %s: \"%s\" was given before", value,
+                          function->inputs[number].name);
     if (is_table(path) && (number >= 0 || recipe_table(command)))
         return add_table(data, command, number, path);
     if (number < 0)
@@ -90,7 +99,8 @@ static bool add_argument(Dataset *data, Command *command, const IngotFunction *f
 
 bool infer_input_open(Dataset *data, Command *command, const DataArguments *arguments)
 {
-    const IngotFunction *function = &command->model->functions[ingot_find_function(command->model, "infer", 0)];
+    const IngotFunction *function =
+        &command->model->functions[ingot_find_function(command->model, "infer", 0)];
     if (!dataset_begin(data, function->inputs, function->input_count, &command->failure))
         return false;
     for (int32_t i = 0; i < arguments->count; i++)

@@ -5,9 +5,9 @@
 #include "runtime/dataset.h"
 #include "runtime/source.h"
 
-/* Opens [NAME=]FILE for the inputs of the model's `infer`. A table with exactly the columns an input needs
- * is taken as it is (a heading is noticed); one with others is read as the recipe reads its training data,
- * if the recipe reads a table. */
+/* Opens [NAME=]FILE for the inputs of the model's `infer`. A table with exactly the columns an
+ * input needs is taken as it is (a heading is noticed); one with others is read as the recipe reads
+ * its training data, if the recipe reads a table. */
 bool infer_input_open(Dataset *data, Command *command, const DataArguments *arguments);
 
 #endif

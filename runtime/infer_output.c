@@ -1,5 +1,5 @@
-/* Outputs of `infer`; see infer_output.h. Rows are written as they come, so memory does not grow with
- * their number; only the first few are kept for the summary. */
+/* Outputs of `infer`; see infer_output.h. Rows are written as they come, so memory does not grow
+ * with their number; only the first few are kept for the summary. */
 #include "runtime/system.h"
 
 #include "runtime/infer_output.h"
@@ -17,7 +17,8 @@
 enum { MOST_RANK = 16, SHOWN_NUMBERS = 8 };
 
 /* The shape of all rows together. */
-static void whole_shape(const InferOutputs *outputs, const IngotTensor *tensor, int64_t dims[MOST_RANK])
+static void whole_shape(const InferOutputs *outputs, const IngotTensor *tensor,
+                        int64_t dims[MOST_RANK])
 {
     for (int32_t i = 0; i < tensor->rank && i < MOST_RANK; i++)
         dims[i] = tensor->dims[i];
@@ -25,7 +26,8 @@ static void whole_shape(const InferOutputs *outputs, const IngotTensor *tensor, 
         dims[0] = outputs->rows;
 }
 
-static bool begin_file(const InferOutputs *outputs, InferOutput *output, const char *folder, Failure *failure)
+static bool begin_file(const InferOutputs *outputs, InferOutput *output, const char *folder,
+                       Failure *failure)
 {
     char header[512], name[256];
     int64_t dims[MOST_RANK] = {0};
@@ -33,29 +35,32 @@ static bool begin_file(const InferOutputs *outputs, InferOutput *output, const c
     for (char *c = name; *c; c++)
         if (*c == '/')
             *c = '_'; /* names of graphs may hold what names of files cannot */
-    if (snprintf(output->path, sizeof output->path, "%s/%s.npy", folder, name) >= (int)sizeof output->path)
+    if (snprintf(output->path, sizeof output->path, "%s/%s.npy", folder, name) >=
+        (int)sizeof output->path)
         return ingot_fail(failure, "%s: the path is too long", folder);
     whole_shape(outputs, output->tensor, dims);
-    int32_t length = tensor_file_npy_header(header, output->tensor->type, dims, output->tensor->rank);
+    int32_t length =
+        tensor_file_npy_header(header, output->tensor->type, dims, output->tensor->rank);
     return ingot_atomic_begin(&output->file, output->path, failure) &&
            ingot_atomic_append(&output->file, header, (size_t)length, failure);
 }
 
-static bool begin_output(InferOutputs *outputs, InferOutput *output, const IngotFunction *function, const char *folder,
-                         Failure *failure)
+static bool begin_output(InferOutputs *outputs, InferOutput *output, const IngotFunction *function,
+                         const char *folder, Failure *failure)
 {
     const IngotTensor *tensor = output->tensor;
     if (tensor->rank > MOST_RANK)
         return ingot_fail(failure, "output \"%s\" has more than %d axes", tensor->name, MOST_RANK);
-    output->row_bytes = tensor->batched && function->batch > 0 ? tensor->bytes / function->batch : tensor->bytes;
+    output->row_bytes =
+        tensor->batched && function->batch > 0 ? tensor->bytes / function->batch : tensor->bytes;
     output->kept = malloc((size_t)output->row_bytes * INFER_SHOWN_ROWS + 1);
     if (!output->kept)
         return ingot_fail(failure, "there is no memory left");
     return !folder || begin_file(outputs, output, folder, failure);
 }
 
-bool infer_outputs_begin(InferOutputs *outputs, const IngotFunction *function, const char *folder, int64_t first_row,
-                         int64_t rows, Failure *failure)
+bool infer_outputs_begin(InferOutputs *outputs, const IngotFunction *function, const char *folder,
+                         int64_t first_row, int64_t rows, Failure *failure)
 {
     *outputs = (InferOutputs){.first_row = first_row, .rows = rows};
     if (folder && mkdir(folder, 0777) != 0 && errno != EEXIST)
@@ -87,9 +92,10 @@ bool infer_outputs_add(InferOutputs *outputs, void *const *buffers, int64_t coun
         int64_t rows = batched ? count : 1, kept = INFER_SHOWN_ROWS - outputs->done;
         kept = kept < rows ? kept : rows;
         if (kept > 0)
-            memcpy(output->kept + outputs->done * output->row_bytes, buffers[i], (size_t)(kept * output->row_bytes));
-        if (output->path[0] &&
-            !ingot_atomic_append(&output->file, buffers[i], (size_t)(rows * output->row_bytes), failure))
+            memcpy(output->kept + outputs->done * output->row_bytes, buffers[i],
+                   (size_t)(kept * output->row_bytes));
+        if (output->path[0] && !ingot_atomic_append(&output->file, buffers[i],
+                                                    (size_t)(rows * output->row_bytes), failure))
             return false;
     }
     outputs->done += count;
@@ -126,7 +132,8 @@ static void print_summary(const InferOutputs *outputs, const InferOutput *output
     char shape[160];
     int64_t dims[MOST_RANK] = {0};
     const IngotTensor *tensor = output->tensor;
-    int64_t rows = tensor->batched ? outputs->rows : 1, shown = rows < INFER_SHOWN_ROWS ? rows : INFER_SHOWN_ROWS;
+    int64_t rows = tensor->batched ? outputs->rows : 1,
+            shown = rows < INFER_SHOWN_ROWS ? rows : INFER_SHOWN_ROWS;
     whole_shape(outputs, tensor, dims);
     ingot_shape_text(shape, sizeof shape, tensor->type, dims, tensor->rank);
     printf("%s %s%s%s\n", tensor->name, shape, output->path[0] ? " in " : "", output->path);

@@ -9,7 +9,7 @@ enum { INFER_MOST_OUTPUTS = 64, INFER_SHOWN_ROWS = 10 };
 
 typedef struct InferOutput {
     const IngotTensor *tensor;
-    int64_t row_bytes; /* of a batched output; else all bytes */
+    int64_t row_bytes;   /* of a batched output; else all bytes */
     unsigned char *kept; /* the first rows, for the summary */
     char path[PATH_MAX]; /* "": not written */
     AtomicFile file;
@@ -22,12 +22,13 @@ typedef struct InferOutputs {
     int64_t done;
 } InferOutputs;
 
-/* `folder` is made when it does not exist; NULL: nothing is written. After a failure nothing is left to
- * free. */
-bool infer_outputs_begin(InferOutputs *outputs, const IngotFunction *function, const char *folder, int64_t first_row,
-                         int64_t rows, Failure *failure);
+/* `folder` is made when it does not exist; NULL: nothing is written. After a failure nothing is
+ * left to free. */
+bool infer_outputs_begin(InferOutputs *outputs, const IngotFunction *function, const char *folder,
+                         int64_t first_row, int64_t rows, Failure *failure);
 /* The first `count` rows of a call's outputs are the next ones. */
-bool infer_outputs_add(InferOutputs *outputs, void *const *buffers, int64_t count, Failure *failure);
+bool infer_outputs_add(InferOutputs *outputs, void *const *buffers, int64_t count,
+                       Failure *failure);
 /* Gives the files their names and prints the summary. */
 bool infer_outputs_finish(InferOutputs *outputs, Failure *failure);
 /* Frees everything; files that were not finished are removed. */

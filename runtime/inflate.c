@@ -1,9 +1,9 @@
 /* Inflate: the decoder of RFC 1951 inside the wrapping of RFC 1952.
  *
- * Huffman codes are decoded by one look into a table of 2^10 entries where the code is that short, else
- * bit by bit in canonical order (as Mark Adler's puff does for all of them). Every read is bounded by the
- * input and every write by the output: damaged or hostile input ends in an answer, not in a crash. The
- * window is the output itself, so the whole file has to fit the output. */
+ * Huffman codes are decoded by one look into a table of 2^10 entries where the code is that short,
+ * else bit by bit in canonical order (as Mark Adler's puff does for all of them). Every read is
+ * bounded by the input and every write by the output: damaged or hostile input ends in an answer,
+ * not in a crash. The window is the output itself, so the whole file has to fit the output. */
 #include "runtime/system.h"
 
 #include "runtime/inflate.h"
@@ -132,7 +132,8 @@ static int next_symbol(Stream *stream, const Codes *codes, unsigned *symbol)
     return INFLATE_DONE;
 }
 
-/* Copies `length` bytes from `distance` back. The two may overlap: then what was just written repeats. */
+/* Copies `length` bytes from `distance` back. The two may overlap: then what was just written
+ * repeats. */
 static int copy_back(Stream *stream, size_t distance, size_t length)
 {
     if (distance > stream->at - stream->member)
@@ -147,13 +148,14 @@ static int copy_back(Stream *stream, size_t distance, size_t length)
 
 static int match(Stream *stream, unsigned symbol, const Codes *distances)
 {
-    static const uint16_t length_base[] = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,  17,  19,  23, 27,
-                                           31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
+    static const uint16_t length_base[] = {3,  4,  5,  6,   7,   8,   9,   10,  11, 13,
+                                           15, 17, 19, 23,  27,  31,  35,  43,  51, 59,
+                                           67, 83, 99, 115, 131, 163, 195, 227, 258};
     static const uint8_t length_bits[] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
                                           2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
-    static const uint16_t distance_base[] = {1,   2,   3,   4,   5,   7,    9,    13,   17,   25,
-                                             33,  49,  65,  97,  129, 193,  257,  385,  513,  769,
-                                             1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
+    static const uint16_t distance_base[] = {
+        1,   2,   3,   4,   5,   7,    9,    13,   17,   25,   33,   49,   65,    97,    129,
+        193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
     uint32_t length_extra, distance_extra;
     unsigned which;
     symbol -= 257;
@@ -168,7 +170,8 @@ static int match(Stream *stream, unsigned symbol, const Codes *distances)
         return INFLATE_BAD;
     if (!take(stream, which < 4 ? 0 : which / 2 - 1, &distance_extra))
         return INFLATE_TRUNCATED;
-    return copy_back(stream, distance_base[which] + distance_extra, length_base[symbol] + length_extra);
+    return copy_back(stream, distance_base[which] + distance_extra,
+                     length_base[symbol] + length_extra);
 }
 
 static int coded_block(Stream *stream, const Codes *literals, const Codes *distances)
@@ -261,11 +264,13 @@ static int read_lengths(Stream *stream, const Codes *codes, uint8_t *lengths, un
 
 static int dynamic_block(Stream *stream)
 {
-    static const uint8_t order[19] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
+    static const uint8_t order[19] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
+                                      11, 4,  12, 3, 13, 2, 14, 1, 15};
     Codes literals, distances;
     uint8_t lengths[MOST_SYMBOLS + 32] = {0};
     uint32_t literal_count, distance_count, code_count, value;
-    if (!take(stream, 5, &literal_count) || !take(stream, 5, &distance_count) || !take(stream, 4, &code_count))
+    if (!take(stream, 5, &literal_count) || !take(stream, 5, &distance_count) ||
+        !take(stream, 4, &code_count))
         return INFLATE_TRUNCATED;
     literal_count += 257;
     distance_count += 1;
@@ -372,8 +377,10 @@ static int check_member_trailer(Stream *stream)
         return INFLATE_TRUNCATED;
     align_to_byte(stream);
     size_t produced = stream->at - stream->member;
-    const unsigned char *bytes = produced ? stream->output + stream->member : (const unsigned char *)"";
-    return sum == checksum(bytes, produced) && size == (uint32_t)produced ? INFLATE_DONE : INFLATE_BAD;
+    const unsigned char *bytes =
+        produced ? stream->output + stream->member : (const unsigned char *)"";
+    return sum == checksum(bytes, produced) && size == (uint32_t)produced ? INFLATE_DONE
+                                                                          : INFLATE_BAD;
 }
 
 static bool only_padding_left(const Stream *stream)
@@ -384,10 +391,11 @@ static bool only_padding_left(const Stream *stream)
     return true;
 }
 
-int inflate_gzip(const unsigned char *input, size_t input_size, unsigned char *output, size_t capacity,
-                 size_t *produced)
+int inflate_gzip(const unsigned char *input, size_t input_size, unsigned char *output,
+                 size_t capacity, size_t *produced)
 {
-    Stream stream = {.input = input, .input_size = input_size, .output = output, .capacity = capacity};
+    Stream stream = {
+        .input = input, .input_size = input_size, .output = output, .capacity = capacity};
     int answer;
     do {
         stream.member = stream.at;

@@ -1,4 +1,5 @@
-/* Unpacking gzip'd data (RFC 1951 and 1952), so that compressed data sets need nothing installed. */
+/* Unpacking gzip'd data (RFC 1951 and 1952), so that compressed data sets need nothing installed.
+ */
 #ifndef INGOT_RUNTIME_INFLATE_H
 #define INGOT_RUNTIME_INFLATE_H
 
@@ -11,9 +12,9 @@ enum {
     INFLATE_BAD = 3        /* the input is damaged or no gzip file */
 };
 
-/* Unpacks all members of a gzip file. Never writes more than `capacity` bytes; *produced of them are
- * valid whatever is answered. Allocates nothing. */
-int inflate_gzip(const unsigned char *input, size_t input_size, unsigned char *output, size_t capacity,
-                 size_t *produced);
+/* Unpacks all members of a gzip file. Never writes more than `capacity` bytes; *produced of them
+ * are valid whatever is answered. Allocates nothing. */
+int inflate_gzip(const unsigned char *input, size_t input_size, unsigned char *output,
+                 size_t capacity, size_t *produced);
 
 #endif

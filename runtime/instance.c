@@ -1,11 +1,12 @@
 /* One model in memory; see instance.h.
  *
- * The memory is a single block whose size is known before anything runs: the instance, the state, one
- * arena as large as the largest function needs (a call leaves nothing in it that another reads) and
- * scratch for every member of the team. After ingot_create() nothing here allocates.
+ * The memory is a single block whose size is known before anything runs: the instance, the state,
+ * one arena as large as the largest function needs (a call leaves nothing in it that another reads)
+ * and scratch for every member of the team. After ingot_create() nothing here allocates.
  *
- * A call enters the team at most once. Each member flushes denormals, runs the body and restores its
- * floating-point mode. Functions too small to gain from threads, and teams of one, are called directly. */
+ * A call enters the team at most once. Each member flushes denormals, runs the body and restores
+ * its floating-point mode. Functions too small to gain from threads, and teams of one, are called
+ * directly. */
 #include "runtime/system.h"
 
 #include "runtime/element.h"
@@ -119,7 +120,8 @@ IngotInstance *ingot_create(const IngotModel *model, const IngotOptions *options
     code = code ? code : &ignored;
     options = options ? options : &usual;
     *code = INGOT_BAD_ARGUMENT;
-    if (!model || model->abi != INGOT_ABI || options->threads < 0 || options->threads > MOST_THREADS)
+    if (!model || model->abi != INGOT_ABI || options->threads < 0 ||
+        options->threads > MOST_THREADS)
         return NULL;
     int32_t threads = options->threads;
     if (threads == 0)
@@ -148,7 +150,8 @@ int32_t ingot_initialize(IngotInstance *instance, uint64_t seed)
         return INGOT_BAD_ARGUMENT;
     int32_t function = ingot_find_function(instance->model, "initialize", 0);
     if (function < 0) {
-        ingot_fail(&instance->failure, "model \"%s\" was built without \"initialize\"; build it with --train",
+        ingot_fail(&instance->failure,
+                   "model \"%s\" was built without \"initialize\"; build it with --train",
                    instance->model->name);
         return INGOT_NO_FUNCTION;
     }
@@ -163,8 +166,8 @@ typedef struct Run {
     int32_t most; /* members there is scratch for */
 } Run;
 
-/* One member's part of a call. Every member stores the same number of members before its first barrier,
- * so each finds it there whichever comes first. */
+/* One member's part of a call. Every member stores the same number of members before its first
+ * barrier, so each finds it there whichever comes first. */
 static void run_member(void *argument, int32_t member, int32_t members)
 {
     Run *run = argument;
@@ -195,13 +198,15 @@ int32_t ingot_run(IngotInstance *instance, int32_t function, const void *const *
         return INGOT_BAD_ARGUMENT;
     const IngotModel *model = instance->model;
     if (function < 0 || function >= model->function_count) {
-        ingot_fail(&instance->failure, "model \"%s\" has no function number %d", model->name, (int)function);
+        ingot_fail(&instance->failure, "model \"%s\" has no function number %d", model->name,
+                   (int)function);
         return INGOT_NO_FUNCTION;
     }
     const IngotFunction *what = &model->functions[function];
     if (!all_given(inputs, what->inputs, what->input_count) ||
         !all_given((const void *const *)outputs, what->outputs, what->output_count)) {
-        ingot_fail(&instance->failure, "%s: an input or output of \"%s\" is NULL", model->name, what->name);
+        ingot_fail(&instance->failure, "%s: an input or output of \"%s\" is NULL", model->name,
+                   what->name);
         return INGOT_BAD_ARGUMENT;
     }
     bool alone = !what->parallel || instance->threads == 1;

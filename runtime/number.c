@@ -1,6 +1,6 @@
-/* Most numbers in a table are short: up to fifteen digits and a small exponent. Those are exact in one
- * multiplication or division of doubles (Clinger 1990); all others go to strtod() through a copy that ends
- * in NUL. */
+/* Most numbers in a table are short: up to fifteen digits and a small exponent. Those are exact in
+ * one multiplication or division of doubles (Clinger 1990); all others go to strtod() through a
+ * copy that ends in NUL. */
 #include "runtime/system.h"
 
 #include "runtime/number.h"

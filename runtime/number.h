@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* The number that is all of at … end-1, rounded as strtod() rounds. "nan" and "inf" are numbers here:
- * the caller refuses them with a better reason. False when it is none. */
+/* The number that is all of at … end-1, rounded as strtod() rounds. "nan" and "inf" are numbers
+ * here: the caller refuses them with a better reason. False when it is none. */
 bool number_parse(const char *at, const char *end, double *value);
 
 #endif

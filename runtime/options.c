@@ -1,5 +1,5 @@
-/* Parsing of options; see options.h. Small on purpose: getopt_long() cannot suggest the nearest name and
- * keeps its state in globals. */
+/* Parsing of options; see options.h. Small on purpose: getopt_long() cannot suggest the nearest
+ * name and keeps its state in globals. */
 #include "runtime/system.h"
 
 #include "runtime/options.h"
@@ -91,7 +91,8 @@ int options_next(Options *options)
         if (option->value && !options->value && options->at < options->argc)
             options->value = options->argv[options->at++];
         if (option->value && (!options->value || !*options->value)) {
-            ingot_fail(options->failure, "%s needs a value: %s %s", option->name, option->name, option->value);
+            ingot_fail(options->failure, "%s needs a value: %s %s", option->name, option->name,
+                       option->value);
             return OPTIONS_BAD;
         }
         return i;
@@ -109,10 +110,10 @@ bool options_whole(Options *options, int64_t low, int64_t high, int64_t *number)
         return true;
     }
     if (high == INT64_MAX)
-        return ingot_fail(options->failure, "%s: \"%s\" is not a whole number from %lld up", options->name,
-                          options->value, (long long)low);
-    return ingot_fail(options->failure, "%s: \"%s\" is not a whole number from %lld to %lld", options->name,
-                      options->value, (long long)low, (long long)high);
+        return ingot_fail(options->failure, "%s: \"%s\" is not a whole number from %lld up",
+                          options->name, options->value, (long long)low);
+    return ingot_fail(options->failure, "%s: \"%s\" is not a whole number from %lld to %lld",
+                      options->name, options->value, (long long)low, (long long)high);
 }
 
 bool options_seed(Options *options, uint64_t *seed)
@@ -122,8 +123,8 @@ bool options_seed(Options *options, uint64_t *seed)
     *seed = strtoull(options->value, &end, 10);
     if (*end == '\0' && errno == 0 && options->value[0] >= '0' && options->value[0] <= '9')
         return true;
-    return ingot_fail(options->failure, "%s: \"%s\" is not a whole number from 0 to %llu", options->name,
-                      options->value, (unsigned long long)UINT64_MAX);
+    return ingot_fail(options->failure, "%s: \"%s\" is not a whole number from 0 to %llu",
+                      options->name, options->value, (unsigned long long)UINT64_MAX);
 }
 
 bool options_positive(Options *options, double *number)
@@ -132,7 +133,8 @@ bool options_positive(Options *options, double *number)
     *number = strtod(options->value, &end);
     if (*end == '\0' && isfinite(*number) && *number > 0)
         return true;
-    return ingot_fail(options->failure, "%s: \"%s\" is not a number above 0", options->name, options->value);
+    return ingot_fail(options->failure, "%s: \"%s\" is not a number above 0", options->name,
+                      options->value);
 }
 
 void options_print_help(const Option *table)
@@ -140,7 +142,8 @@ void options_print_help(const Option *table)
     printf("\nOptions:\n");
     for (; table->name; table++) {
         char left[64];
-        snprintf(left, sizeof left, "%s%s%s", table->name, table->value ? " " : "", table->value ? table->value : "");
+        snprintf(left, sizeof left, "%s%s%s", table->name, table->value ? " " : "",
+                 table->value ? table->value : "");
         printf("  %-26s %s\n", left, table->help);
     }
     printf("  %-26s %s\n", "--help", "show this");

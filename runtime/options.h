@@ -24,8 +24,8 @@ typedef struct Options {
 
 enum { OPTIONS_DONE = -1, OPTIONS_BAD = -2, OPTIONS_HELP = -3 };
 
-/* The next option as its index in the table, or one of the above. "--name value" and "--name=value" are
- * the same; "--" is no option here, since no command takes arguments. */
+/* The next option as its index in the table, or one of the above. "--name value" and "--name=value"
+ * are the same; "--" is no option here, since no command takes arguments. */
 int options_next(Options *options);
 
 /* The value as a whole number from low to high, or as a number above zero; false with a message. */

@@ -6,10 +6,11 @@
  * training continues bit for bit without having stored anything but its step.
  *
  * The permutation is a Feistel network on a mixed radix (Black and Rogaway, "Ciphers with Arbitrary
- * Finite Domains", 2002): a position is written as left + a * right with left < a and right < b, where
- * a * b is just above the number of rows; rounds add a keyed hash of one half to the other. Each round
- * can be undone, so the whole is a permutation of a * b numbers; those not below the number of rows are
- * permuted again until they are ("cycle walking"), which keeps it a permutation. */
+ * Finite Domains", 2002): a position is written as left + a * right with left < a and right < b,
+ * where a * b is just above the number of rows; rounds add a keyed hash of one half to the other.
+ * Each round can be undone, so the whole is a permutation of a * b numbers; those not below the
+ * number of rows are permuted again until they are ("cycle walking"), which keeps it a permutation.
+ */
 #include "runtime/system.h"
 
 #include "runtime/order.h"

@@ -15,8 +15,9 @@ int64_t order_stream(uint64_t seed, bool shuffle, int64_t rows, int64_t position
 /* How many of `rows` a part (0 … <1) holds out: the nearest whole number. */
 int64_t order_held_out(double part, int64_t rows);
 
-/* Splits 0 … rows-1 into rows for training and `held` rows held out, both in rising order. `training`
- * takes rows - held numbers, `held_out` takes held. The same seed always splits alike. */
+/* Splits 0 … rows-1 into rows for training and `held` rows held out, both in rising order.
+ * `training` takes rows - held numbers, `held_out` takes held. The same seed always splits alike.
+ */
 bool order_split(uint64_t seed, int64_t rows, int64_t held, int64_t *training, int64_t *held_out);
 
 #endif

@@ -1,6 +1,6 @@
-/* Drawing one row of data; see picture.h. In a terminal with colours a pixel is a shade of grey: two
- * columns wide, or, when the picture is large, half a character high (the upper half-block shows two rows
- * at once). Elsewhere it is a character that is as dense as the pixel is light. */
+/* Drawing one row of data; see picture.h. In a terminal with colours a pixel is a shade of grey:
+ * two columns wide, or, when the picture is large, half a character high (the upper half-block
+ * shows two rows at once). Elsewhere it is a character that is as dense as the pixel is light. */
 #include "runtime/system.h"
 
 #include "runtime/picture.h"
@@ -25,7 +25,8 @@ static bool is_channels(int64_t n)
     return n == 1 || n == 3;
 }
 
-bool picture_find_size(const IngotTensor *input, int64_t *height, int64_t *width, int64_t *channels, bool *last)
+bool picture_find_size(const IngotTensor *input, int64_t *height, int64_t *width, int64_t *channels,
+                       bool *last)
 {
     int32_t skip = input->batched ? 1 : 0, rank = input->rank - skip;
     const int64_t *dims = input->dims + skip;
@@ -115,7 +116,8 @@ static void draw_characters(const Picture *picture)
 bool picture_draw(const IngotTensor *input, const float *row)
 {
     Picture picture = {.row = row};
-    if (!picture_find_size(input, &picture.height, &picture.width, &picture.channels, &picture.last))
+    if (!picture_find_size(input, &picture.height, &picture.width, &picture.channels,
+                           &picture.last))
         return false;
     find_range(&picture);
     if (terminal_has_colour(STDOUT_FILENO))

@@ -6,10 +6,11 @@
 
 /* Whether rows of this input are pictures worth drawing: two axes up to 32 (with or without 1 or 3
  * channels), or a flat row that is a square. */
-bool picture_find_size(const IngotTensor *input, int64_t *height, int64_t *width, int64_t *channels, bool *last);
+bool picture_find_size(const IngotTensor *input, int64_t *height, int64_t *width, int64_t *channels,
+                       bool *last);
 
-/* Draws one row of an input, given as f32, on stdout; the darkest number black, the lightest white. Draws
- * nothing when it is no picture. */
+/* Draws one row of an input, given as f32, on stdout; the darkest number black, the lightest white.
+ * Draws nothing when it is no picture. */
 bool picture_draw(const IngotTensor *input, const float *row);
 
 #endif

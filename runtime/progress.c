@@ -2,8 +2,8 @@
  *
  *   epoch  3/30 ━━━━━━━━━━──────────  52 %  loss 0.1234  51,234 rows/s  0:07 left
  *
- * It is redrawn in place with a carriage return. Where nobody watches, only the lines of finished epochs
- * are printed. */
+ * It is redrawn in place with a carriage return. Where nobody watches, only the lines of finished
+ * epochs are printed. */
 #include "runtime/system.h"
 
 #include "runtime/progress.h"
@@ -16,7 +16,8 @@
 
 enum { BAR_CELLS = 24 };
 
-void progress_begin(Progress *progress, bool silent, int64_t epochs, int64_t first_row, int64_t all_rows)
+void progress_begin(Progress *progress, bool silent, int64_t epochs, int64_t first_row,
+                    int64_t all_rows)
 {
     *progress = (Progress){.silent = silent,
                            .live = terminal_is_live(STDERR_FILENO),
@@ -47,8 +48,8 @@ static void time_text(double seconds, char text[32])
     if (whole < 3600)
         snprintf(text, 32, "%lld:%02lld", (long long)(whole / 60), (long long)(whole % 60));
     else
-        snprintf(text, 32, "%lld:%02lld:%02lld", (long long)(whole / 3600), (long long)(whole / 60 % 60),
-                 (long long)(whole % 60));
+        snprintf(text, 32, "%lld:%02lld:%02lld", (long long)(whole / 3600),
+                 (long long)(whole / 60 % 60), (long long)(whole % 60));
 }
 
 static void bar_text(const Progress *progress, double part, char text[BAR_CELLS * 3 + 32])
@@ -70,7 +71,8 @@ static int epoch_digits(int64_t epochs)
     return snprintf(text, sizeof text, "%lld", (long long)epochs);
 }
 
-void progress_step(Progress *progress, int64_t epoch, double part, int64_t row, double loss, const char *note)
+void progress_step(Progress *progress, int64_t epoch, double part, int64_t row, double loss,
+                   const char *note)
 {
     char bar[BAR_CELLS * 3 + 32], rate[32], left[32];
     double now;
@@ -82,8 +84,9 @@ void progress_step(Progress *progress, int64_t epoch, double part, int64_t row, 
     bar_text(progress, part, bar);
     command_number((int64_t)each_second, rate);
     time_text(each_second > 0 ? (double)(progress->all_rows - row) / each_second : 0, left);
-    fprintf(stderr, "\r\033[Kepoch %*lld/%lld %s %3.0f %%  loss %.4f", epoch_digits(progress->epochs),
-            (long long)epoch, (long long)progress->epochs, bar, 100 * part, loss);
+    fprintf(stderr, "\r\033[Kepoch %*lld/%lld %s %3.0f %%  loss %.4f",
+            epoch_digits(progress->epochs), (long long)epoch, (long long)progress->epochs, bar,
+            100 * part, loss);
     /* What does not fit a line would make the bar leave copies of itself behind. */
     int columns = terminal_columns(STDERR_FILENO);
     if (columns >= 90 + (int)strlen(note) && *note)
@@ -102,7 +105,8 @@ void progress_epoch(Progress *progress, int64_t epoch, int64_t row, double loss,
         return;
     progress_clear(progress);
     command_number((int64_t)rows_each_second(progress, row), rate);
-    fprintf(stderr, "epoch %*lld/%lld  loss %.4f%s%s  %s rows/s\n", epoch_digits(progress->epochs), (long long)epoch,
-            (long long)progress->epochs, loss, *note ? "  held-out " : "", note, rate);
+    fprintf(stderr, "epoch %*lld/%lld  loss %.4f%s%s  %s rows/s\n", epoch_digits(progress->epochs),
+            (long long)epoch, (long long)progress->epochs, loss, *note ? "  held-out " : "", note,
+            rate);
     fflush(stderr);
 }

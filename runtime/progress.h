@@ -13,11 +13,13 @@ typedef struct Progress {
     bool drawn;                  /* a bar stands on the current line */
 } Progress;
 
-void progress_begin(Progress *progress, bool silent, int64_t epochs, int64_t first_row, int64_t all_rows);
+void progress_begin(Progress *progress, bool silent, int64_t epochs, int64_t first_row,
+                    int64_t all_rows);
 
-/* After a step: `row` is the stream position reached; `part` (0 … 1) how much of `epoch` (from 1) is
- * done; `note` is shown behind the loss. Draws at most ten times a second. */
-void progress_step(Progress *progress, int64_t epoch, double part, int64_t row, double loss, const char *note);
+/* After a step: `row` is the stream position reached; `part` (0 … 1) how much of `epoch` (from 1)
+ * is done; `note` is shown behind the loss. Draws at most ten times a second. */
+void progress_step(Progress *progress, int64_t epoch, double part, int64_t row, double loss,
+                   const char *note);
 
 /* One line for a finished epoch. */
 void progress_epoch(Progress *progress, int64_t epoch, int64_t row, double loss, const char *note);

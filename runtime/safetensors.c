@@ -3,8 +3,8 @@
  *   "NAME":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}     with its three keys in any order
  *   "__metadata__":{"KEY":"TEXT", …}
  *
- * Everything else is refused with the byte where it stands. Nothing nests deeper than that, so there is
- * no recursion to exhaust; every number is bounded while it is read. */
+ * Everything else is refused with the byte where it stands. Nothing nests deeper than that, so
+ * there is no recursion to exhaust; every number is bounded while it is read. */
 #include "runtime/system.h"
 
 #include "runtime/safetensors.h"
@@ -58,8 +58,8 @@ static int32_t read_hex(SafetensorsHeader *header)
     return value;
 }
 
-/* Writes a code point as UTF-8; how many bytes. Halves of surrogate pairs are kept as they are: no name
- * of ours holds one, so such a name is merely unknown. */
+/* Writes a code point as UTF-8; how many bytes. Halves of surrogate pairs are kept as they are: no
+ * name of ours holds one, so such a name is merely unknown. */
 static size_t encode(uint32_t code, char out[3])
 {
     if (code < 0x80) {

@@ -29,7 +29,8 @@ typedef struct SafetensorsHeader {
 
 enum { SAFETENSORS_BAD = -1, SAFETENSORS_DONE = 0, SAFETENSORS_ENTRY = 1 };
 
-/* The next tensor or note; SAFETENSORS_DONE after the last, SAFETENSORS_BAD with a message otherwise. */
+/* The next tensor or note; SAFETENSORS_DONE after the last, SAFETENSORS_BAD with a message
+ * otherwise. */
 int ingot_safetensors_next(SafetensorsHeader *header, SafetensorsEntry *entry);
 
 #endif

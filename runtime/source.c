@@ -35,8 +35,10 @@ static bool find_in_recipe(Source *source, Command *command, const char **path)
     char found[PATH_MAX];
     if (!command_find_file(NULL, *path, found) &&
         (**path == '/' || !command_find_file(command->folder, *path, found)))
-        return ingot_fail(&command->failure, "%s: is neither in the current folder nor in %s; name the data with --data",
-                          *path, command->folder);
+        return ingot_fail(
+            &command->failure,
+            "%s: is neither in the current folder nor in %s; name the data with --data", *path,
+            command->folder);
     *path = keep(source, found);
     return true;
 }
@@ -47,7 +49,8 @@ static bool find_in_folder(Source *source, Command *command, const char *folder,
     const char *slash = strrchr(*path, '/');
     const char *base = slash ? slash + 1 : *path;
     if (!command_find_file(folder, base, found))
-        return ingot_fail(&command->failure, "%s: holds no file \"%s\", which the recipe names", folder, base);
+        return ingot_fail(&command->failure, "%s: holds no file \"%s\", which the recipe names",
+                          folder, base);
     *path = keep(source, found);
     return true;
 }
@@ -60,7 +63,8 @@ static bool find_all(Source *source, Command *command, const char *folder)
     int32_t count = table ? 1 : dataset->format == INGOT_DATA_NONE ? 0 : dataset->column_count;
     for (int32_t i = 0; i < count; i++) {
         const char **path = table ? &dataset->path : &source->columns[i].path;
-        if (!(folder ? find_in_folder(source, command, folder, path) : find_in_recipe(source, command, path)))
+        if (!(folder ? find_in_folder(source, command, folder, path)
+                     : find_in_recipe(source, command, path)))
             return false;
     }
     return true;
@@ -83,14 +87,16 @@ static bool fail_argument(Command *command, const DataArguments *arguments, cons
     char names[512] = "";
     size_t used = 0;
     for (int32_t i = 0; i < count && used < sizeof names; i++)
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", tensors[i].name);
-    return ingot_fail(&command->failure, "%s %s: say which input it is for: %s NAME=FILE, where NAME is one of: %s",
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                                 tensors[i].name);
+    return ingot_fail(&command->failure,
+                      "%s %s: say which input it is for: %s NAME=FILE, where NAME is one of: %s",
                       arguments->option, value, arguments->option, names);
 }
 
 /* NAME=FILE for some tensors; the others keep the recipe's file. */
-static bool apply_names(Source *source, Command *command, const DataArguments *arguments, const IngotTensor *tensors,
-                        int32_t count)
+static bool apply_names(Source *source, Command *command, const DataArguments *arguments,
+                        const IngotTensor *tensors, int32_t count)
 {
     if (source->dataset.format == INGOT_DATA_CSV || source->dataset.format == INGOT_DATA_NONE)
         source->dataset.column_count = 0;
@@ -102,14 +108,17 @@ static bool apply_names(Source *source, Command *command, const DataArguments *a
         int32_t tensor = named_tensor(value, tensors, count), column = 0;
         if (tensor < 0)
             return fail_argument(command, arguments, value, tensors, count);
-        while (column < source->dataset.column_count && strcmp(source->columns[column].tensor, tensors[tensor].name) != 0)
+        while (column < source->dataset.column_count &&
+               strcmp(source->columns[column].tensor, tensors[tensor].name) != 0)
             column++;
         if (column == SOURCE_MOST_FILES)
-            return ingot_fail(&command->failure, "%s: more than %d files", arguments->option, SOURCE_MOST_FILES);
+            return ingot_fail(&command->failure, "%s: more than %d files", arguments->option,
+                              SOURCE_MOST_FILES);
         if (column == source->dataset.column_count)
             source->dataset.column_count++;
         given[column] = true;
-        source->columns[column] = (IngotColumn){.tensor = tensors[tensor].name, .path = strchr(value, '=') + 1};
+        source->columns[column] =
+            (IngotColumn){.tensor = tensors[tensor].name, .path = strchr(value, '=') + 1};
     }
     for (int32_t i = 0; i < source->dataset.column_count; i++)
         if (!given[i] && !find_in_recipe(source, command, &source->columns[i].path))
@@ -123,12 +132,13 @@ bool source_is_folder(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-bool source_resolve(Source *source, Command *command, const IngotDataset *recipe, const DataArguments *arguments,
-                    const IngotTensor *tensors, int32_t count)
+bool source_resolve(Source *source, Command *command, const IngotDataset *recipe,
+                    const DataArguments *arguments, const IngotTensor *tensors, int32_t count)
 {
     *source = (Source){.dataset = *recipe};
     if (recipe->column_count > SOURCE_MOST_FILES)
-        return ingot_fail(&command->failure, "the recipe reads more than %d columns", SOURCE_MOST_FILES);
+        return ingot_fail(&command->failure, "the recipe reads more than %d columns",
+                          SOURCE_MOST_FILES);
     for (int32_t i = 0; i < recipe->column_count; i++)
         source->columns[i] = recipe->columns[i];
     source->dataset.columns = source->columns;

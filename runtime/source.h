@@ -16,17 +16,18 @@ typedef struct DataArguments {
 bool source_add_argument(DataArguments *arguments, const char *value, Failure *failure);
 
 typedef struct Source {
-    IngotDataset dataset; /* the recipe's, with the paths to open; format INGOT_DATA_NONE: there is none */
+    IngotDataset
+        dataset; /* the recipe's, with the paths to open; format INGOT_DATA_NONE: there is none */
     IngotColumn columns[SOURCE_MOST_FILES];
     char *texts[SOURCE_MOST_FILES + 1]; /* paths that were put together here */
     int32_t text_count;
 } Source;
 
-/* Finds the files. The arguments are a file that replaces the recipe's table, a folder that holds files
- * of the recipe's names, or NAME=FILE for single inputs among `tensors`. Without arguments, a relative
- * path of the recipe is tried from the current folder, then from the program's. */
-bool source_resolve(Source *source, Command *command, const IngotDataset *recipe, const DataArguments *arguments,
-                    const IngotTensor *tensors, int32_t count);
+/* Finds the files. The arguments are a file that replaces the recipe's table, a folder that holds
+ * files of the recipe's names, or NAME=FILE for single inputs among `tensors`. Without arguments, a
+ * relative path of the recipe is tried from the current folder, then from the program's. */
+bool source_resolve(Source *source, Command *command, const IngotDataset *recipe,
+                    const DataArguments *arguments, const IngotTensor *tensors, int32_t count);
 void source_free(Source *source);
 
 bool source_is_folder(const char *path);

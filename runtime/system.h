@@ -1,5 +1,5 @@
-/* Included first by every source of this folder: what it asks of the C library. Files larger than 2 GB
- * must work on 32-bit ARM too, and mapping, syncing and signals are POSIX, not C. */
+/* Included first by every source of this folder: what it asks of the C library. Files larger than 2
+ * GB must work on 32-bit ARM too, and mapping, syncing and signals are POSIX, not C. */
 #ifndef INGOT_RUNTIME_SYSTEM_H
 #define INGOT_RUNTIME_SYSTEM_H
 

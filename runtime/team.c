@@ -1,15 +1,16 @@
 /* The barrier of a thread team.
  *
- * A central counter: whoever arrives last resets it and raises the generation, which the others watch.
- * They watch for some microseconds, because kernels are short and a sleep costs more than most of them;
- * then they sleep in the kernel, because an idle team must not burn processors its user wants for
- * something else. With more members than processors spinning only delays the one who is awaited, so then
- * they sleep at once.
+ * A central counter: whoever arrives last resets it and raises the generation, which the others
+ * watch. They watch for some microseconds, because kernels are short and a sleep costs more than
+ * most of them; then they sleep in the kernel, because an idle team must not burn processors its
+ * user wants for something else. With more members than processors spinning only delays the one who
+ * is awaited, so then they sleep at once; and the same happens when other programs hold the
+ * processors, so each watch that was in vain halves the next one, and each that was not doubles it.
  *
- * Order: arriving is an acquire-release step on `arrived`, so the last one has seen all writes of the
- * others, and raising `generation` releases them to everyone who reads it. `sleepers` and `generation`
- * are sequentially consistent between them: either the sleeper is counted before the last one looks, or
- * the kernel sees the new generation and does not let it sleep. */
+ * Order: arriving is an acquire-release step on `arrived`, so the last one has seen all writes of
+ * the others, and raising `generation` releases them to everyone who reads it. `sleepers` and
+ * `generation` are sequentially consistent between them: either the sleeper is counted before the
+ * last one looks, or the kernel sees the new generation and does not let it sleep. */
 #include "runtime/system.h"
 
 #include "runtime/team.h"
@@ -21,7 +22,7 @@
 #include <sys/syscall.h>
 #endif
 
-enum { SPINS = 2000 }; /* 20 to 80 microseconds */
+enum { FEWEST_SPINS = 32, MOST_SPINS = 2048 }; /* the most take 20 to 80 microseconds */
 
 static void pause_processor(void)
 {
@@ -53,11 +54,17 @@ static void wake_all(_Atomic uint32_t *generation)
 
 static void wait_for_change(IngotTeam *team, uint32_t generation)
 {
-    for (int32_t i = 0; i < team->spins; i++) {
-        if (atomic_load_explicit(&team->generation, memory_order_acquire) != generation)
+    int32_t spins = atomic_load_explicit(&team->spins, memory_order_relaxed);
+    for (int32_t i = 0; i < spins; i++) {
+        if (atomic_load_explicit(&team->generation, memory_order_acquire) != generation) {
+            if (spins < MOST_SPINS)
+                atomic_store_explicit(&team->spins, spins * 2, memory_order_relaxed);
             return;
+        }
         pause_processor();
     }
+    if (spins > FEWEST_SPINS)
+        atomic_store_explicit(&team->spins, spins / 2, memory_order_relaxed);
     atomic_fetch_add(&team->sleepers, 1);
     while (atomic_load(&team->generation) == generation)
         sleep_while(&team->generation, generation);
@@ -98,5 +105,5 @@ void ingot_team_prepare(IngotTeam *team, int32_t threads)
     atomic_init(&team->generation, 0);
     atomic_init(&team->sleepers, 0);
     atomic_init(&team->members, 1);
-    team->spins = threads > ingot_team_processors() ? 0 : SPINS;
+    atomic_init(&team->spins, threads > ingot_team_processors() ? 0 : MOST_SPINS);
 }

@@ -1,5 +1,5 @@
-/* The team of the host's own pool, which arrives as IngotOptions.parallel. A host that gives none gets
- * a team of one: the result is the same bits. */
+/* The team of the host's own pool, which arrives as IngotOptions.parallel. A host that gives none
+ * gets a team of one: the result is the same bits. */
 #include "runtime/system.h"
 
 #include "runtime/team.h"

@@ -1,6 +1,6 @@
-/* The team from OpenMP: one parallel region for each call of a model function. OpenMP keeps its threads
- * between regions, so entering one costs microseconds. It may deliver fewer members than asked (nested
- * regions, OMP_THREAD_LIMIT); the work is told the real number. */
+/* The team from OpenMP: one parallel region for each call of a model function. OpenMP keeps its
+ * threads between regions, so entering one costs microseconds. It may deliver fewer members than
+ * asked (nested regions, OMP_THREAD_LIMIT); the work is told the real number. */
 #include "runtime/system.h"
 
 #include "runtime/team.h"

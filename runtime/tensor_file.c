@@ -16,7 +16,8 @@ bool tensor_file_open(TensorFile *tensor, const char *path, Failure *failure)
     bool good;
     if (size >= 6 && memcmp(bytes, "\x93NUMPY", 6) == 0)
         good = tensor_file_read_npy(tensor, path, failure);
-    else if (size >= 4 && ((bytes[0] == 0x1F && bytes[1] == 0x8B) || (bytes[0] == 0 && bytes[1] == 0)))
+    else if (size >= 4 &&
+             ((bytes[0] == 0x1F && bytes[1] == 0x8B) || (bytes[0] == 0 && bytes[1] == 0)))
         good = tensor_file_read_idx(tensor, path, failure);
     else
         good = ingot_fail(failure, "%s: is neither a .npy nor an IDX file%s", path,

@@ -1,5 +1,5 @@
-/* One tensor from a file: NumPy's .npy, or IDX (the format of MNIST), plain or gzip'd. What can be is
- * mapped and never copied whole. */
+/* One tensor from a file: NumPy's .npy, or IDX (the format of MNIST), plain or gzip'd. What can be
+ * is mapped and never copied whole. */
 #ifndef INGOT_RUNTIME_TENSOR_FILE_H
 #define INGOT_RUNTIME_TENSOR_FILE_H
 

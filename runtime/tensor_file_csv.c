@@ -1,9 +1,10 @@
 /* Reading a table of numbers; see tensor_file_csv.h.
  *
- * The file is mapped. One pass counts the lines, so the blocks are allocated once; a second splits each
- * line into fields and converts those that are wanted. Fields may stand in double quotes, lines may end in
- * CR LF, a byte-order mark is skipped, empty lines at the end are ignored. Anything else that is not as
- * expected is an error with its line and column: a silently skipped row is a wrong result. */
+ * The file is mapped. One pass counts the lines, so the blocks are allocated once; a second splits
+ * each line into fields and converts those that are wanted. Fields may stand in double quotes,
+ * lines may end in CR LF, a byte-order mark is skipped, empty lines at the end are ignored.
+ * Anything else that is not as expected is an error with its line and column: a silently skipped
+ * row is a wrong result. */
 #include "runtime/system.h"
 
 #include "runtime/mapped_file.h"
@@ -57,7 +58,8 @@ static bool take_line(Table *table, Field *line)
 
 static Field trim(Field field, char separator)
 {
-    while (field.at < field.end && (*field.at == ' ' || *field.at == '\t') && *field.at != separator)
+    while (field.at < field.end && (*field.at == ' ' || *field.at == '\t') &&
+           *field.at != separator)
         field.at++;
     while (field.at < field.end && (field.end[-1] == ' ' || field.end[-1] == '\t'))
         field.end--;
@@ -70,7 +72,8 @@ static bool take_field(Field *line, char separator, Field *field)
     if (!line->at)
         return false;
     const char *c = trim(*line, separator).at;
-    if (c < line->end && *c == '"') /* separators inside quotes belong to the field; "" is a quote */
+    if (c < line->end &&
+        *c == '"') /* separators inside quotes belong to the field; "" is a quote */
         for (c++; c < line->end && (*c != '"' || (c + 1 < line->end && c[1] == '"')); c++)
             c += *c == '"';
     const char *stop = c < line->end ? memchr(c, separator, (size_t)(line->end - c)) : NULL;
@@ -99,7 +102,8 @@ static bool split_line(Table *table, Field line)
         table->width_line = table->line;
         table->fields = malloc((size_t)table->width * sizeof *table->fields);
         if (!table->fields)
-            return ingot_fail(table->failure, "%s: its lines are too long for the memory there is", table->path);
+            return ingot_fail(table->failure, "%s: its lines are too long for the memory there is",
+                              table->path);
     }
     Field rest = line, field;
     int64_t count = 0;
@@ -111,9 +115,9 @@ static bool split_line(Table *table, Field line)
     if (trim(line, separator).at == trim(line, separator).end)
         return ingot_fail(table->failure, "%s:%lld: is empty; remove the line", table->path,
                           (long long)table->line);
-    return ingot_fail(table->failure, "%s:%lld: has %lld columns where line %lld has %lld", table->path,
-                      (long long)table->line, (long long)count, (long long)table->width_line,
-                      (long long)table->width);
+    return ingot_fail(table->failure, "%s:%lld: has %lld columns where line %lld has %lld",
+                      table->path, (long long)table->line, (long long)count,
+                      (long long)table->width_line, (long long)table->width);
 }
 
 /* "data.csv:17: column 5: " and what is wrong with the text of the field there. */
@@ -126,25 +130,28 @@ static bool fail_field(Table *table, int64_t column, const char *reason)
         shown[i] = (unsigned char)field.at[i] < 0x20 || field.at[i] == 0x7F ? '?' : field.at[i];
     if (used < length)
         memcpy(shown + used, "...", 3);
-    return ingot_fail(table->failure, "%s:%lld: column %lld: \"%s\" %s", table->path, (long long)table->line,
-                      (long long)column + 1, shown, reason);
+    return ingot_fail(table->failure, "%s:%lld: column %lld: \"%s\" %s", table->path,
+                      (long long)table->line, (long long)column + 1, shown, reason);
 }
 
 static bool read_field(Table *table, int64_t column, double *value)
 {
     Field field = table->fields[column];
     if (field.at == field.end)
-        return ingot_fail(table->failure, "%s:%lld: column %lld: is empty; fill the gap or remove the row",
+        return ingot_fail(table->failure,
+                          "%s:%lld: column %lld: is empty; fill the gap or remove the row",
                           table->path, (long long)table->line, (long long)column + 1);
     if (!number_parse(field.at, field.end, value))
         return fail_field(table, column,
-                          table->line == 1 ? "is not a number; if this line is a heading, the model's data "
-                                             "must say so"
-                                           : "is not a number");
+                          table->line == 1
+                              ? "is not a number; if this line is a heading, the model's data "
+                                "must say so"
+                              : "is not a number");
     return isfinite(*value) || fail_field(table, column, "is not a finite number; remove the row");
 }
 
-static bool store_whole(Table *table, const CsvTensor *tensor, int64_t column, double value, int32_t *place)
+static bool store_whole(Table *table, const CsvTensor *tensor, int64_t column, double value,
+                        int32_t *place)
 {
     char reason[200];
     if (value != floor(value) || fabs(value) > INT32_MAX) {
@@ -152,8 +159,8 @@ static bool store_whole(Table *table, const CsvTensor *tensor, int64_t column, d
         return fail_field(table, column, reason);
     }
     if (tensor->classes && (value < 0 || value >= (double)tensor->classes)) {
-        snprintf(reason, sizeof reason, "is out of range; labels of \"%s\" are 0 to %lld", tensor->name,
-                 (long long)tensor->classes - 1);
+        snprintf(reason, sizeof reason, "is out of range; labels of \"%s\" are 0 to %lld",
+                 tensor->name, (long long)tensor->classes - 1);
         return fail_field(table, column, reason);
     }
     *place = (int32_t)value;
@@ -202,14 +209,18 @@ static bool check_columns(Table *table, const CsvTensor *tensors, int32_t count)
             if (strcmp(run->tensor, tensors[t].name) != 0)
                 continue;
             if (run->first < 0 || run->count < 0 || run->first > table->width - run->count)
-                return ingot_fail(table->failure, "%s: has %lld columns, but \"%s\" is read from columns %lld to %lld",
-                                  table->path, (long long)table->width, tensors[t].name, (long long)run->first + 1,
-                                  (long long)(run->first + run->count));
+                return ingot_fail(
+                    table->failure,
+                    "%s: has %lld columns, but \"%s\" is read from columns %lld to %lld",
+                    table->path, (long long)table->width, tensors[t].name,
+                    (long long)run->first + 1, (long long)(run->first + run->count));
             given += run->count;
         }
         if (given != tensors[t].elements)
-            return ingot_fail(table->failure, "%s: \"%s\" takes %lld numbers a row, but %lld columns are named for it",
-                              table->path, tensors[t].name, (long long)tensors[t].elements, (long long)given);
+            return ingot_fail(
+                table->failure,
+                "%s: \"%s\" takes %lld numbers a row, but %lld columns are named for it",
+                table->path, tensors[t].name, (long long)tensors[t].elements, (long long)given);
     }
     return true;
 }
@@ -219,9 +230,11 @@ static bool allocate(Table *table, CsvTensor *tensors, int32_t count, int64_t ro
     for (int32_t t = 0; t < count; t++) {
         uint64_t size = tensors[t].type == INGOT_F64 ? 8 : 4;
         uint64_t elements = (uint64_t)tensors[t].elements;
-        /* Each number takes at least a character and a separator, so this cannot exceed four times the file. */
+        /* Each number takes at least a character and a separator, so this cannot exceed four times
+         * the file. */
         if (elements && (uint64_t)rows > SIZE_MAX / size / elements)
-            return ingot_fail(table->failure, "%s: is too large for this machine's memory", table->path);
+            return ingot_fail(table->failure, "%s: is too large for this machine's memory",
+                              table->path);
         tensors[t].block = malloc((size_t)((uint64_t)rows * elements * size) + 1);
         if (!tensors[t].block)
             return ingot_fail(table->failure, "%s: needs more memory than there is", table->path);
@@ -250,7 +263,8 @@ static bool read_table(Table *table, CsvTensor *tensors, int32_t count, int64_t 
         take_line(table, &line);
         if (!split_line(table, line))
             return false;
-        if (row == 0 && (!check_columns(table, tensors, count) || !allocate(table, tensors, count, *rows)))
+        if (row == 0 &&
+            (!check_columns(table, tensors, count) || !allocate(table, tensors, count, *rows)))
             return false;
         for (int32_t t = 0; t < count; t++)
             if (!store_row(table, &tensors[t], row))
@@ -259,7 +273,8 @@ static bool read_table(Table *table, CsvTensor *tensors, int32_t count, int64_t 
     return true;
 }
 
-bool csv_read(const IngotDataset *layout, CsvTensor *tensors, int32_t count, int64_t *rows, Failure *failure)
+bool csv_read(const IngotDataset *layout, CsvTensor *tensors, int32_t count, int64_t *rows,
+              Failure *failure)
 {
     MappedFile file;
     for (int32_t t = 0; t < count; t++)
@@ -274,7 +289,8 @@ bool csv_read(const IngotDataset *layout, CsvTensor *tensors, int32_t count, int
     return good;
 }
 
-bool csv_peek(const char *path, int32_t separator, int64_t *columns, bool *heading, Failure *failure)
+bool csv_peek(const char *path, int32_t separator, int64_t *columns, bool *heading,
+              Failure *failure)
 {
     MappedFile file;
     Field line, first;

@@ -14,13 +14,14 @@ typedef struct CsvTensor {
     void *block;      /* rows x elements of them; the caller frees it, also after a failure */
 } CsvTensor;
 
-/* Reads the whole table at layout->path. Each tensor takes the columns of layout->columns that carry its
- * name, one after the other. Messages name file, line and column, both counted from 1. */
+/* Reads the whole table at layout->path. Each tensor takes the columns of layout->columns that
+ * carry its name, one after the other. Messages name file, line and column, both counted from 1. */
 bool csv_read(const IngotDataset *layout, CsvTensor *tensors, int32_t count, int64_t *rows,
               Failure *failure);
 
-/* How many columns the first line of a table has, and whether it is a heading (its first field is no
- * number). */
-bool csv_peek(const char *path, int32_t separator, int64_t *columns, bool *heading, Failure *failure);
+/* How many columns the first line of a table has, and whether it is a heading (its first field is
+ * no number). */
+bool csv_peek(const char *path, int32_t separator, int64_t *columns, bool *heading,
+              Failure *failure);
 
 #endif

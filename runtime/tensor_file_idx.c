@@ -1,9 +1,9 @@
-/* IDX, the format MNIST comes in: two zero bytes, a type, the number of axes, the axes as big-endian
- * 32-bit numbers, the elements, big-endian. http://yann.lecun.com/exdb/mnist (archived)
+/* IDX, the format MNIST comes in: two zero bytes, a type, the number of axes, the axes as
+ * big-endian 32-bit numbers, the elements, big-endian. http://yann.lecun.com/exdb/mnist (archived)
  *
  * A plain file of bytes stays mapped. Wider elements are turned round into memory, gzip'd files are
- * unpacked into it. The size of that memory comes from the header, which is checked against what the file
- * could possibly hold before anything is allocated. */
+ * unpacked into it. The size of that memory comes from the header, which is checked against what
+ * the file could possibly hold before anything is allocated. */
 #include "runtime/system.h"
 
 #include "runtime/element.h"
@@ -42,25 +42,28 @@ static bool find_type(unsigned char code, int32_t *type, size_t *bytes)
 }
 
 /* Reads the header; *begin is where the elements start and *bytes the size of one in the file. */
-static bool read_header(TensorFile *tensor, const unsigned char *header, size_t size, const char *path,
-                        size_t *begin, size_t *bytes, Failure *failure)
+static bool read_header(TensorFile *tensor, const unsigned char *header, size_t size,
+                        const char *path, size_t *begin, size_t *bytes, Failure *failure)
 {
     if (size < 4 || header[0] || header[1] || !find_type(header[2], &tensor->type, bytes))
-        return ingot_fail(failure, "%s: is no IDX file (its first bytes are not 0, 0 and a type)", path);
+        return ingot_fail(failure, "%s: is no IDX file (its first bytes are not 0, 0 and a type)",
+                          path);
     tensor->rank = header[3];
     *begin = 4 + 4 * (size_t)header[3];
     if (tensor->rank < 1 || tensor->rank > TENSOR_FILE_RANK)
-        return ingot_fail(failure, "%s: has %d axes; 1 to %d are read here", path, (int)tensor->rank,
-                          TENSOR_FILE_RANK);
+        return ingot_fail(failure, "%s: has %d axes; 1 to %d are read here", path,
+                          (int)tensor->rank, TENSOR_FILE_RANK);
     if (size < *begin)
         return ingot_fail(failure, "%s: ends inside its header; it is truncated", path);
     for (int32_t i = 0; i < tensor->rank; i++) {
         const unsigned char *at = header + 4 + 4 * i;
-        tensor->dims[i] = (int64_t)((uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]);
+        tensor->dims[i] =
+            (int64_t)((uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]);
     }
     if (!ingot_count_elements(tensor->dims, 0, tensor->rank, &tensor->elements) ||
         (uint64_t)tensor->elements > SIZE_MAX / 16)
-        return ingot_fail(failure, "%s: its header promises more elements than fit in memory", path);
+        return ingot_fail(failure, "%s: its header promises more elements than fit in memory",
+                          path);
     return true;
 }
 
@@ -70,8 +73,8 @@ static bool out_of_memory(const char *path, size_t bytes, Failure *failure)
 }
 
 /* Turns big-endian elements of `bytes` bytes round, into a block; 16-bit ones become 32-bit. */
-static bool turn_round(TensorFile *tensor, const unsigned char *from, size_t bytes, const char *path,
-                       Failure *failure)
+static bool turn_round(TensorFile *tensor, const unsigned char *from, size_t bytes,
+                       const char *path, Failure *failure)
 {
     size_t wide = (size_t)ingot_element_bytes(tensor->type), count = (size_t)tensor->elements;
     unsigned char *to = malloc(count * wide + 1);
@@ -92,20 +95,23 @@ static bool turn_round(TensorFile *tensor, const unsigned char *from, size_t byt
 
 static bool fail_unpacking(const char *path, int answer, Failure *failure)
 {
-    return ingot_fail(failure, "%s: %s", path,
-                      answer == INFLATE_TRUNCATED ? "ends before its compressed data does; it is truncated"
-                      : answer == INFLATE_FULL    ? "holds more elements than its header says; it is damaged"
-                                                  : "its compressed data is damaged");
+    return ingot_fail(
+        failure, "%s: %s", path,
+        answer == INFLATE_TRUNCATED ? "ends before its compressed data does; it is truncated"
+        : answer == INFLATE_FULL    ? "holds more elements than its header says; it is damaged"
+                                    : "its compressed data is damaged");
 }
 
 static bool too_few(const char *path, size_t got, size_t wanted, Failure *failure)
 {
-    return ingot_fail(failure, "%s: holds %zu bytes of elements where its header promises %zu; it is truncated",
-                      path, got, wanted);
+    return ingot_fail(
+        failure, "%s: holds %zu bytes of elements where its header promises %zu; it is truncated",
+        path, got, wanted);
 }
 
 /* Unpacks into tensor->block: first only the header, which says how much memory the whole takes. */
-static bool unpack(TensorFile *tensor, const char *path, size_t *begin, size_t *bytes, Failure *failure)
+static bool unpack(TensorFile *tensor, const char *path, size_t *begin, size_t *bytes,
+                   Failure *failure)
 {
     unsigned char header[LONGEST_HEADER];
     const MappedFile *file = &tensor->file;

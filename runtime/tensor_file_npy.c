@@ -1,5 +1,5 @@
-/* NumPy's .npy format, versions 1 to 3: six magic bytes, a version, the length of a header, the header
- * (a Python dictionary with descr, fortran_order and shape) and the elements.
+/* NumPy's .npy format, versions 1 to 3: six magic bytes, a version, the length of a header, the
+ * header (a Python dictionary with descr, fortran_order and shape) and the elements.
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 #include "runtime/system.h"
 
@@ -18,8 +18,8 @@ static const struct {
     const char *descr;
     int32_t type;
 } types[] = {
-    {"<f4", INGOT_F32}, {"<f8", INGOT_F64}, {"<i4", INGOT_I32}, {"<i8", INGOT_I64},
-    {"|b1", INGOT_BOOL}, {"|u1", INGOT_U8}, {"|i1", INGOT_I8},
+    {"<f4", INGOT_F32},  {"<f8", INGOT_F64}, {"<i4", INGOT_I32}, {"<i8", INGOT_I64},
+    {"|b1", INGOT_BOOL}, {"|u1", INGOT_U8},  {"|i1", INGOT_I8},
 };
 
 static void skip_space(Text *text)
@@ -60,8 +60,8 @@ static bool read_type(TensorFile *tensor, Text text, const char *path, Failure *
     if (!find_key(text, "descr", &value))
         return ingot_fail(failure, "%s: its header has no 'descr'; the file is damaged", path);
     if (next_is(&value, "'") || next_is(&value, "\""))
-        for (size_t i = 0; i < sizeof descr - 1 && value.at < value.end && *value.at != '\'' &&
-                           *value.at != '"';)
+        for (size_t i = 0;
+             i < sizeof descr - 1 && value.at < value.end && *value.at != '\'' && *value.at != '"';)
             descr[i++] = *value.at++;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (strcmp(descr, types[i].descr) != 0)
@@ -72,8 +72,10 @@ static bool read_type(TensorFile *tensor, Text text, const char *path, Failure *
     for (char *c = descr; *c; c++)
         if (*c < 0x20 || *c == 0x7F)
             *c = '?';
-    return ingot_fail(failure, "%s: has elements of type '%s', which is not read here; save array.astype(\"float32\")",
-                      path, descr);
+    return ingot_fail(
+        failure,
+        "%s: has elements of type '%s', which is not read here; save array.astype(\"float32\")",
+        path, descr);
 }
 
 static bool read_order(Text text, bool *fortran)
@@ -134,19 +136,23 @@ bool tensor_file_read_npy(TensorFile *tensor, const char *path, Failure *failure
     size_t data;
     bool fortran;
     if (!find_header(&tensor->file, &text, &data))
-        return ingot_fail(failure, "%s: its .npy header is cut short or of an unknown version", path);
+        return ingot_fail(failure, "%s: its .npy header is cut short or of an unknown version",
+                          path);
     if (!read_type(tensor, text, path, failure))
         return false;
     if (!read_order(text, &fortran) || !read_shape(tensor, text) ||
         !ingot_count_elements(tensor->dims, 0, tensor->rank, &tensor->elements))
-        return ingot_fail(failure, "%s: its header has no proper 'shape' or 'fortran_order'; the file is damaged",
-                          path);
+        return ingot_fail(
+            failure, "%s: its header has no proper 'shape' or 'fortran_order'; the file is damaged",
+            path);
     if (fortran && tensor->rank > 1)
-        return ingot_fail(failure, "%s: is in Fortran order; save numpy.ascontiguousarray(array)", path);
+        return ingot_fail(failure, "%s: is in Fortran order; save numpy.ascontiguousarray(array)",
+                          path);
     uint64_t room = (tensor->file.size - data) / (uint64_t)ingot_element_bytes(tensor->type);
     if ((uint64_t)tensor->elements > room)
-        return ingot_fail(failure, "%s: holds %llu elements where its header promises %lld; it is truncated", path,
-                          (unsigned long long)room, (long long)tensor->elements);
+        return ingot_fail(failure,
+                          "%s: holds %llu elements where its header promises %lld; it is truncated",
+                          path, (unsigned long long)room, (long long)tensor->elements);
     tensor->data = tensor->file.bytes + data;
     return true;
 }
@@ -164,14 +170,18 @@ int32_t tensor_file_npy_header(char header[512], int32_t type, const int64_t *di
     char shape[384] = "";
     size_t at = 0;
     for (int32_t i = 0; i < rank; i++) {
-        int wrote = snprintf(shape + at, sizeof shape - at, rank == 1 ? "%lld," : i ? ", %lld" : "%lld",
+        int wrote = snprintf(shape + at, sizeof shape - at,
+                             rank == 1 ? "%lld,"
+                             : i       ? ", %lld"
+                                       : "%lld",
                              (long long)dims[i]);
         at += (size_t)wrote;
         if (at >= sizeof shape)
             return 0;
     }
-    int length = snprintf(header + 10, 502, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
-                          npy_descr(type), shape);
+    int length =
+        snprintf(header + 10, 502, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
+                 npy_descr(type), shape);
     size_t total = (10 + (size_t)length + 1 + 63) / 64 * 64; /* data begins on a multiple of 64 */
     memset(header + 10 + length, ' ', total - 10 - (size_t)length);
     header[total - 1] = '\n';

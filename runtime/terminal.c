@@ -29,7 +29,8 @@ bool terminal_has_unicode(void)
         if (!locale || !*locale)
             continue;
         const char *code = strchr(locale, '.');
-        return code && (strncasecmp(code + 1, "UTF-8", 5) == 0 || strncasecmp(code + 1, "UTF8", 4) == 0);
+        return code &&
+               (strncasecmp(code + 1, "UTF-8", 5) == 0 || strncasecmp(code + 1, "UTF8", 4) == 0);
     }
     return true; /* nothing is said, as in a fresh container: terminals of today can */
 }

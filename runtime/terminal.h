@@ -8,7 +8,8 @@
 bool terminal_is_live(int descriptor);
 /* Colours are wanted: a live terminal, and NO_COLOR is not set (https://no-color.org). */
 bool terminal_has_colour(int descriptor);
-/* Characters outside ASCII may be printed: unless the locale is set to something that lacks them. */
+/* Characters outside ASCII may be printed: unless the locale is set to something that lacks them.
+ */
 bool terminal_has_unicode(void);
 int terminal_columns(int descriptor); /* 80 when nobody knows */
 

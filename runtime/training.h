@@ -12,10 +12,11 @@
 typedef struct Training {
     Command *command;
     IngotInstance *instance;
-    int32_t function;      /* train_step */
+    int32_t function; /* train_step */
     int64_t batch;
-    const Dataset *data;   /* training rows */
-    const Dataset *validation; /* rows to evaluate on: the held-out rows of `data`, or all of its own */
+    const Dataset *data; /* training rows */
+    const Dataset
+        *validation; /* rows to evaluate on: the held-out rows of `data`, or all of its own */
     HeldOut split;
     int64_t validation_rows; /* 0: none */
     uint64_t seed;
@@ -38,12 +39,13 @@ typedef struct Training {
     char note[256];  /* what the progress shows of it */
 } Training;
 
-/* Steps of a whole training: enough to read `epochs` times all rows. False when there are too many to
- * count. */
+/* Steps of a whole training: enough to read `epochs` times all rows. False when there are too many
+ * to count. */
 bool training_steps(int64_t rows, int64_t epochs, int64_t batch, int64_t *steps);
 
-/* Trains from training->step to the end, evaluating, logging and saving after every epoch. False with a
- * message in the command when something failed. Stopped by a signal: true, with training->signal set. */
+/* Trains from training->step to the end, evaluating, logging and saving after every epoch. False
+ * with a message in the command when something failed. Stopped by a signal: true, with
+ * training->signal set. */
 bool training_run(Training *training);
 
 #endif
