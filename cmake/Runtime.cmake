@@ -14,11 +14,11 @@ set(runtime_flags -std=gnu11 -O2 -DNDEBUG -fPIC -fvisibility=hidden -ffunction-s
   -fno-asynchronous-unwind-tables -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -I${CMAKE_SOURCE_DIR}
   -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Werror)
 
-# Compiles `source` to `folder`/`name`.o with `compiler` and the flags that follow.
-function(runtime_object compiler source object)
+# Compiles `source` to `object`, noting in `depend` what it includes, with the flags that follow.
+function(runtime_object compiler source object depend)
   add_custom_command(OUTPUT ${object}
-    COMMAND ${compiler} ${runtime_flags} ${ARGN} -MD -MF ${object}.d -MT ${object} -c ${source} -o ${object}
-    DEPENDS ${source} DEPFILE ${object}.d VERBATIM COMMENT "")
+    COMMAND ${compiler} ${runtime_flags} ${ARGN} -MD -MF ${depend} -MT ${object} -c ${source} -o ${object}
+    DEPENDS ${source} DEPFILE ${depend} VERBATIM COMMENT "Building runtime object ${object}")
 endfunction()
 
 function(runtime_for triple compiler archiver)
@@ -44,7 +44,7 @@ function(runtime_for triple compiler archiver)
     if(name STREQUAL team_openmp)
       set(openmp -fopenmp)
     endif()
-    runtime_object(${compiler} ${source} ${object} ${flags} ${openmp})
+    runtime_object(${compiler} ${source} ${object} ${folder}/objects/${name}.d ${flags} ${openmp})
   endforeach()
   set(archive ${folder}/libingot_runtime.a)
   add_custom_command(OUTPUT ${archive}

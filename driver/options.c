@@ -249,7 +249,7 @@ static const OptionRow rows[] = {
     {"--target", "TRIPLE", ALL_COMMANDS, set_triple,
      "x86_64-linux-gnu, aarch64-linux-gnu or arm-linux-gnueabihf; this machine otherwise"},
     {"--cpu", "NAME", ALL_COMMANDS, set_cpu,
-     "the processor, such as x86-64-v3 or cortex-a53, or \"native\"; the target's usual one otherwise"},
+     "the processor, such as x86-64-v3 or cortex-a53; otherwise this machine's, or with --target its usual one"},
     {"--batch", "N[,N…]", ALL_COMMANDS, set_batch,
      "rows of data in one call of infer; 1 otherwise; several make several functions"},
     {"--train-batch", "N", ALL_COMMANDS, set_train_batch,
@@ -295,8 +295,12 @@ static bool find_command(Options *options, const char *word, Command *command)
             return true;
         }
     }
-    return diag_error(options->diag, "ingot", "unknown command \"%s\"%s; see \"ingot help\"", word,
-                      suggestion(options->diag, word, names, COMMAND_COUNT));
+    static const char *const switches[] = {"--help", "--version"};
+    bool dashed = word[0] == '-';
+    return diag_error(options->diag, "ingot", "unknown %s \"%s\"%s; see \"ingot help\"",
+                      dashed ? "option" : "command", word,
+                      dashed ? suggestion(options->diag, word, switches, 2)
+                             : suggestion(options->diag, word, names, COMMAND_COUNT));
 }
 
 static const char *command_name(Command command)
@@ -424,7 +428,7 @@ bool options_read(Options *options, int count, char **words)
 
 /* --- help --------------------------------------------------------------------------------------- */
 
-enum { HELP_INDENT = 26, HELP_WIDTH = 80 };
+enum { HELP_INDENT = 28, HELP_WIDTH = 80 };
 
 /* Characters on the screen of UTF-8 text. */
 static int text_width(const char *text, size_t length)
