@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Training: the same bits from the same seed at any number of threads, and from a run that was stopped and resumed.
+. "$(dirname "$0")/lib.sh"
+small_model
+holds 'build' "$INGOT" build small.json --train
+
+train() { ./small train --quiet "$@"; }
+
+holds 'one thread' train --threads 1 --log one.jsonl --save one.safetensors
+holds 'two threads' train --threads 2 --log two.jsonl --save two.safetensors
+same_bytes 'weights at one and two threads' one.safetensors two.safetensors
+losses() { sed 's/"\(seconds\|rows_per_second\|time\|threads\)":[^,}]*,\{0,1\}//g' "$1"; }
+is 'losses at one and two threads' "$(losses one.jsonl)" "$(losses two.jsonl)"
+if [ -s one.jsonl ]; then pass; else fail 'the log is empty'; fi
+
+holds 'the same seed again' train --threads 2 --save again.safetensors
+same_bytes 'the same seed gives the same weights' one.safetensors again.safetensors
+holds 'another seed' train --seed 4 --save other.safetensors
+if cmp -s one.safetensors other.safetensors; then fail 'another seed gives the same weights'; else pass; fi
+
+holds 'half of the epochs' train --epochs 4 --save half.safetensors
+holds 'the other half' train --epochs 8 --resume half.safetensors --save resumed.safetensors
+same_bytes 'stopped and resumed is as never stopped' one.safetensors resumed.safetensors
+
+for way in none host; do
+    holds "build with --threads=$way" "$INGOT" build small.json --train --threads=$way -o small-$way
+    holds "train with --threads=$way" ./small-$way train --quiet --save $way.safetensors
+    same_bytes "--threads=$way gives the same bits" one.safetensors $way.safetensors
+done
+holds 'build with --static' "$INGOT" build small.json --train --static -o small-static
+is '--static needs no library' "$(ldd small-static 2>&1 | tr -d '\t')" 'not a dynamic executable'
+holds 'train with --static' ./small-static train --quiet --save static.safetensors
+same_bytes '--static gives the same bits' one.safetensors static.safetensors
+is 'a program needs the C library only' "$(ldd small | sed -n 's/^[[:space:]]*\(lib[^.]*\)\..*/\1/p' | grep -vE '^lib(c|m)$')" ''
+
+run ./small evaluate --data small.csv --weights one.safetensors
+is 'evaluate: exit code' $code 0
+run env INGOT_HOME=/nonexistent ./small infer --weights one.safetensors --input small.csv
+is 'infer: exit code' "$code" 0
+finish
