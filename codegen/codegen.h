@@ -17,6 +17,7 @@ typedef struct CodegenOptions {
     EmitKind emit;
     ThreadKind threads;
     bool weights_beside;  /* --weights=beside */
+    const char *weights_file; /* with it: what the file beside the program is called; NULL: MODEL.safetensors */
     bool static_libc;     /* --static: link libc in as well */
     const Recipe *recipe; /* NULL: inference only */
     const InputClasses *labels;

@@ -382,6 +382,9 @@ static void gen_body(Gen *g)
 LLVMValueRef codegen_kernel_declare(LLVMModuleRef module, const Target *target, const Kernel *kernel,
                                     const char *symbol)
 {
+    LLVMValueRef known = LLVMGetNamedFunction(module, symbol);
+    if (known)
+        return known;
     LLVMContextRef context = LLVMGetModuleContext(module);
     Arena *arena = arena_create();
     unsigned count = (unsigned)kernel->argument_count;

@@ -1,0 +1,167 @@
+/* A schedule as one function, which every member of the team runs:
+ *
+ *     void digits.body.1(const IngotCall *call, i32 member, i32 members)
+ *     {
+ *         digits.matmul_add(call->inputs[0], call->state + 64, call->arena + 0, scratch, member, members);
+ *         if (members > 1) ingot_team_barrier(call->team, member);
+ *         digits.softmax(call->arena + 0, call->outputs[0], scratch, member, members);
+ *     }
+ *
+ * Places in the arena, the state block and the constant block are numbers by now. */
+#include "codegen/kernel.h"
+#include "codegen/object.h"
+
+enum { CALL_STATE, CALL_ARENA, CALL_SCRATCH, CALL_INPUTS, CALL_OUTPUTS, CALL_CONSTANTS, CALL_TEAM, CALL_FIELDS };
+
+typedef struct Body {
+    const ObjectPart *part;
+    const Schedule *schedule;
+    LLVMBuilderRef builder;
+    LLVMValueRef function, member, members, several, scratch, barrier;
+    LLVMValueRef fields[CALL_FIELDS]; /* of the IngotCall */
+    LLVMValueRef *inputs, *outputs;   /* loaded once, at the entry */
+    LLVMTypeRef pointer, byte, i32, i64;
+} Body;
+
+const char *object_kernel_symbol(const ObjectPart *part, const Kernel *kernel)
+{
+    return arena_print(part->arena, "%s.%s", part->prefix, kernel->name);
+}
+
+int64_t object_scratch_bytes(const Schedule *schedule)
+{
+    int64_t most = 0;
+    for (int i = 0; i < schedule->call_count; i++) {
+        int64_t bytes = kernel_scratch_bytes(schedule->calls[i].kernel);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+static LLVMValueRef load_pointer(const Body *body, LLVMValueRef base, int index)
+{
+    LLVMValueRef place = LLVMConstInt(body->i32, (unsigned)index, 0);
+    place = LLVMBuildInBoundsGEP2(body->builder, body->pointer, base, &place, 1, "");
+    return LLVMBuildLoad2(body->builder, body->pointer, place, "");
+}
+
+static LLVMValueRef *load_pointers(const Body *body, LLVMValueRef base, int count)
+{
+    LLVMValueRef *list = ARENA_ARRAY(body->part->arena, LLVMValueRef, count);
+    for (int i = 0; i < count; i++)
+        list[i] = load_pointer(body, base, i);
+    return list;
+}
+
+static LLVMValueRef at_offset(const Body *body, LLVMValueRef base, int64_t offset)
+{
+    LLVMValueRef index = LLVMConstInt(body->i64, (unsigned long long)offset, 0);
+    return offset == 0 ? base : LLVMBuildInBoundsGEP2(body->builder, body->byte, base, &index, 1, "");
+}
+
+static LLVMValueRef slot_pointer(const Body *body, const Slot *slot)
+{
+    switch (slot->kind) {
+    case SLOT_INPUT:
+        return body->inputs[slot->index];
+    case SLOT_RESULT:
+        return body->outputs[slot->index];
+    case SLOT_STATE:
+        return at_offset(body, body->fields[CALL_STATE], body->part->module->state_offsets[slot->index]);
+    case SLOT_CONSTANT:
+        return at_offset(body, body->fields[CALL_CONSTANTS], slot->offset);
+    case SLOT_TEMPORARY:
+        return at_offset(body, body->fields[CALL_ARENA], slot->offset);
+    }
+    INGOT_BUG("slot %s is of kind %d", slot->name, (int)slot->kind);
+}
+
+/* All members meet; a team of one meets nobody. */
+static void add_barrier(Body *body)
+{
+    LLVMContextRef context = body->part->context;
+    LLVMBasicBlockRef wait = LLVMAppendBasicBlockInContext(context, body->function, "wait");
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(context, body->function, "");
+    LLVMBuildCondBr(body->builder, body->several, wait, after);
+    LLVMPositionBuilderAtEnd(body->builder, wait);
+    LLVMValueRef in[2] = {body->fields[CALL_TEAM], body->member};
+    LLVMBuildCall2(body->builder, LLVMGlobalGetValueType(body->barrier), body->barrier, in, 2, "");
+    LLVMBuildBr(body->builder, after);
+    LLVMPositionBuilderAtEnd(body->builder, after);
+}
+
+static void add_call(Body *body, const Call *call)
+{
+    const ObjectPart *part = body->part;
+    const Kernel *kernel = call->kernel;
+    LLVMValueRef callee = codegen_kernel_declare(part->llvm, part->module->target, kernel,
+                                                 object_kernel_symbol(part, kernel));
+    int count = kernel->argument_count;
+    LLVMValueRef *in = ARENA_ARRAY(part->arena, LLVMValueRef, count + 3);
+    for (int i = 0; i < count; i++)
+        in[i] = slot_pointer(body, call->arguments[i]);
+    in[count] = body->scratch;
+    in[count + 1] = body->member;
+    in[count + 2] = body->members;
+    LLVMBuildCall2(body->builder, LLVMGlobalGetValueType(callee), callee, in, (unsigned)count + 3, "");
+}
+
+static LLVMValueRef declare_barrier(const Body *body)
+{
+    LLVMModuleRef llvm = body->part->llvm;
+    LLVMValueRef known = LLVMGetNamedFunction(llvm, "ingot_team_barrier");
+    if (known)
+        return known;
+    LLVMTypeRef types[2] = {body->pointer, body->i32};
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(body->part->context), types, 2, 0);
+    known = LLVMAddFunction(llvm, "ingot_team_barrier", type);
+    LLVMSetVisibility(known, LLVMHiddenVisibility);
+    return known;
+}
+
+static void open_body(Body *body, int index)
+{
+    const ObjectPart *part = body->part;
+    LLVMTypeRef types[3] = {body->pointer, body->i32, body->i32};
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(part->context), types, 3, 0);
+    const char *symbol = arena_print(part->arena, "%s.body.%d", part->prefix, index);
+    body->function = LLVMAddFunction(part->llvm, symbol, type);
+    LLVMSetLinkage(body->function, LLVMInternalLinkage);
+    codegen_function_attributes(body->function, part->module->target);
+    LLVMPositionBuilderAtEnd(body->builder,
+                             LLVMAppendBasicBlockInContext(part->context, body->function, "entry"));
+    body->member = LLVMGetParam(body->function, 1);
+    body->members = LLVMGetParam(body->function, 2);
+    for (int i = 0; i < CALL_FIELDS; i++)
+        body->fields[i] = load_pointer(body, LLVMGetParam(body->function, 0), i);
+    const Function *function = body->schedule->function;
+    body->inputs = load_pointers(body, body->fields[CALL_INPUTS], function->input_count);
+    body->outputs = load_pointers(body, body->fields[CALL_OUTPUTS], function->result_count);
+    LLVMTypeRef word = LLVMIntTypeInContext(part->context, (unsigned)part->module->target->pointer_bytes * 8);
+    LLVMValueRef bytes = LLVMConstInt(word, (unsigned long long)object_scratch_bytes(body->schedule), 0);
+    LLVMValueRef offset = LLVMBuildMul(body->builder, LLVMBuildZExt(body->builder, body->member, word, ""), bytes, "");
+    body->scratch = LLVMBuildGEP2(body->builder, body->byte, body->fields[CALL_SCRATCH], &offset, 1, "");
+    body->several = LLVMBuildICmp(body->builder, LLVMIntUGT, body->members, LLVMConstInt(body->i32, 1, 0), "");
+}
+
+LLVMValueRef object_add_body(const ObjectPart *part, int index)
+{
+    Body body = {.part = part,
+                 .schedule = part->module->schedules[index],
+                 .builder = LLVMCreateBuilderInContext(part->context),
+                 .pointer = LLVMPointerTypeInContext(part->context, 0),
+                 .byte = LLVMInt8TypeInContext(part->context),
+                 .i32 = LLVMInt32TypeInContext(part->context),
+                 .i64 = LLVMInt64TypeInContext(part->context)};
+    body.barrier = declare_barrier(&body);
+    open_body(&body, index);
+    for (int i = 0; i < body.schedule->call_count; i++) {
+        const Call *call = &body.schedule->calls[i];
+        if (call->barrier)
+            add_barrier(&body);
+        add_call(&body, call);
+    }
+    LLVMBuildRetVoid(body.builder);
+    LLVMDisposeBuilder(body.builder);
+    return body.function;
+}
