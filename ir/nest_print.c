@@ -6,9 +6,9 @@
  *       }
  *     }
  *
- * Numbers of type f32 stand bare, all others carry their type: `1.5:f64`, `0:i32`, `1:bool`. Both
- * are as short as reading back to the same bits allows. What an expression's type is follows from
- * its operands, so only `index:i64(4*i)`, `cast:f32(x)` and lets say it.
+ * Numbers of type f32 stand bare, all others carry their type: `1.5:f64`, `0:i32`, `1:bool`. Each
+ * has as many digits as it takes to read back to the same bits. What an expression's type is
+ * follows from its operands, so only `index:i64(4*i)`, `cast:f32(x)` and lets say it.
  *
  * Names: when two things in scope have one name, the inner one is printed with a number behind it.
  * Terms of an offset stand in the order of their loops, outermost first, then the constant, then
