@@ -12,12 +12,10 @@
 /* What a call can answer. Zero is success. */
 enum {
     INGOT_OK = 0,
-    INGOT_NO_MEMORY =
-        1, /* allocation failed, or the caller's block is too small or not aligned to 64 */
+    INGOT_NO_MEMORY = 1, /* allocation failed, or the caller's block is too small or unaligned */
     INGOT_BAD_ARGUMENT = 2,
-    INGOT_NO_FILE = 3, /* a file could not be opened, read or written: errno says why */
-    INGOT_BAD_FILE =
-        4, /* the file is not a checkpoint of this model; ingot_last_error() says where */
+    INGOT_NO_FILE = 3,    /* a file could not be opened, read or written: errno says why */
+    INGOT_BAD_FILE = 4,   /* no checkpoint of this model; ingot_last_error() says where and why */
     INGOT_NO_FUNCTION = 5 /* the model was built without what was asked for (say, train_step) */
 };
 

@@ -3,8 +3,7 @@
  * The compiler emits one constant `IngotModel` into the object it makes; everything else in this
  * folder is written against it, so the runtime never knows which network it serves. The layout of
  * these structures is an agreement between codegen/descriptor.c and this folder: a change here
- * raises INGOT_ABI. Everything in it is constant, and any number of instances and threads may read
- * it.
+ * raises INGOT_ABI. Everything in it is constant: any number of instances and threads may read it.
  *
  * Sizes are bytes, shapes are row-major (last axis contiguous), strings end in NUL. */
 #ifndef INGOT_RUNTIME_MODEL_H
@@ -43,9 +42,9 @@ struct IngotTeam;
 
 /* One call of a function. Every member of the team gets the same one. */
 typedef struct IngotCall {
-    void *state;   /* state block, state_bytes, 64-byte aligned */
-    void *arena;   /* temporaries, at least arena_bytes of the function, 64-byte aligned */
-    void *scratch; /* member m uses scratch + m * scratch_bytes of the function */
+    void *state;               /* state block, state_bytes, 64-byte aligned */
+    void *arena;               /* temporaries: arena_bytes of the function, 64-byte aligned */
+    void *scratch;             /* member m uses scratch + m * scratch_bytes of the function */
     const void *const *inputs; /* one dense array for each input of the function */
     void *const *outputs;      /* one dense array for each output */
     const void *constants;     /* the model's constant block */
@@ -94,25 +93,24 @@ typedef struct IngotDataset {
 typedef struct IngotRecipe {
     IngotDataset training;   /* format INGOT_DATA_NONE when the model names no data */
     IngotDataset validation; /* held-out rows in files of their own; or INGOT_DATA_NONE */
-    double validation_part; /* part of the training rows to hold out, 0 … <1, when `validation` is
-                               NONE */
+    double validation_part;  /* part of the training rows to hold out (0 to <1) if that is NONE */
     int64_t epochs;
     uint64_t seed;
-    const char *const
-        *metrics; /* names of evaluate's outputs after "loss" and before "rows": "accuracy" */
+    const char *const *metrics; /* evaluate's outputs between "loss" and the count: "accuracy" */
     int32_t metric_count;
     int32_t shuffle; /* 1: a new order of rows each epoch */
 } IngotRecipe;
 
 /* Functions and their tensors by convention:
  *   initialize(seed: i32[2])                     gives every state its first value; seed[0] is the
- * low and seed[1] the high half of the 64-bit seed infer(inputs…) -> outputs…                   may
- * be there several times, for several batch sizes, sorted by `batch`, smallest first
+ *                                                low and seed[1] the high half of the seed
+ *   infer(inputs…) -> outputs…                   may be there several times, for several batch
+ *                                                sizes, sorted by `batch`, smallest first
  *   train_step(inputs…, targets…) -> loss f32[]  one forward pass, backward pass and update
  *   evaluate(inputs…, targets…, rows f32[batch]) -> loss f32[], metrics f32[] …, count f32[]
- *                                                sums over the rows whose `rows` is 1; rows with 0
- * are padding and count for nothing Position in training is the state "step" (i64[]): train_step
- * raises it by one. */
+ *                                                sums over the rows whose `rows` is 1; rows with
+ *                                                0 are padding and count for nothing
+ * Position in training is the state "step" (i64[]): train_step raises it by one. */
 typedef struct IngotModel {
     const char *name;     /* prefix of every public symbol */
     const char *compiler; /* "ingot 0.1.0" */
@@ -120,11 +118,9 @@ typedef struct IngotModel {
     const IngotTensor *states;
     const IngotFunction *functions;
     const IngotRecipe *recipe; /* NULL when the model was built without --train */
-    const void
-        *initial_state;    /* embedded weights, state_bytes long; NULL: run initialize or load */
-    const void *constants; /* constant block, 64-byte aligned */
-    const char
-        *weights_path; /* --weights=beside: file name looked for beside the program; else NULL */
+    const void *initial_state; /* embedded weights, state_bytes; NULL: run initialize or load */
+    const void *constants;     /* constant block, 64-byte aligned */
+    const char *weights_path;  /* --weights=beside: file looked for beside the program; else NULL */
     int64_t state_bytes;
     int64_t constant_bytes;
     int64_t parameter_count; /* elements of all trainable states */
