@@ -8,7 +8,7 @@
  * In small steps, c being a contraction of constant weights and s, b, m constants along the
  * channels alone:
  *
- *     c - m → c + -m                  (c + b) / s → (c + b) · 1/s
+ *     c - m → c + (0 - m)             (c + b) / s → (c + b) · 1/s
  *     (c + a) + b → c + (a + b)       (c + b) · s → c·s + b·s        c · s → c with weights scaled
  *
  * This rounds elsewhere than the model said, which an inference build may: nobody trains on.
@@ -65,8 +65,8 @@ static Node *fold_scale(Folder *folder, Node *node)
     if ((!shifted && !has_constant_weights(folder, x)) || !is_along_channels(constant, x))
         return NULL;
     switch (node->op) {
-    case OP_sub:
-        return graph_add(f, x, graph_unary(f, OP_neg, constant));
+    case OP_sub: /* not c + -m: simplify.c would make a difference of that again */
+        return graph_add(f, x, graph_sub(f, graph_scalar(f, x->type.element, 0.0), constant));
     case OP_div:
         return graph_mul(f, x, graph_div(f, graph_scalar(f, x->type.element, 1.0), constant));
     case OP_add:

@@ -15,9 +15,10 @@
  *     pow(x, 0.5) → sqrt(x)      at -0 and -∞ (but when x is surely positive)
  *     not (a < b) → a ≥ b        NaN (but not (a = b) → a ≠ b)
  *
- * A sum's order is nobody's promise, so sums of sums are merged. The table below says which rules
- * look at which operation; a round visits every node once, operands first, and new ones too; rounds
- * follow until nothing changes. */
+ * Two liberties: a sum's order is nobody's promise, so sums of sums are merged; and log(softmax)
+ * becomes log_softmax, which is what was meant and is finite where the other is not. The table
+ * below says which rules look at which operation; a round visits every node once, operands first,
+ * and new ones too; rounds follow until nothing changes. */
 #include "passes/simplify.h"
 
 #include "passes/match.h"

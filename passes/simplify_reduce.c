@@ -51,7 +51,8 @@ Node *simplify_reduce(Rewriter *r, Node *node)
     for (int i = 0; i < x->type.rank; i++)
         if (axes & 1u << i && x->type.dims[i] != 1)
             longer |= 1u << i;
-    if (longer != axes || axes == 0)
+    bool kept = x->type.rank == node->type.rank;
+    if (longer == 0 || (longer != axes && kept)) /* else the reduction may as well do the reshape */
         return reduce_to(r, node, x, longer);
     if (x->op == node->op && single_use(r, x))
         return reduce_to(r, node, x->in[0], merged_axes(node, x));

@@ -28,6 +28,7 @@
 #include "ir/text.h"
 #include "ir/verify.h"
 #include "passes/passes.h"
+#include "tests/support/agree.h"
 
 enum { CASE_LIMIT = 512, WORD_LIMIT = 16 };
 
@@ -170,13 +171,27 @@ static bool step_pipeline(Program *program, Words *words)
 static const struct {
     const char *name;
     bool (*run)(Program *program, Words *words);
+    bool keeps_meaning; /* what comes out computes what went in computed */
 } steps[] = {
-    {"gradient", step_gradient},
-    {"optimizer", step_optimizer},
-    {"pipeline", step_pipeline},
+    {"gradient", step_gradient, false},
+    {"optimizer", step_optimizer, false},
+    {"pipeline", step_pipeline, true},
 };
 
-static bool run_step(Program *program, char *text)
+/* What may be asked of the result */
+typedef struct Claim {
+    bool same_meaning;
+    Agreement agreement;
+} Claim;
+
+/* Exact passes are true of every float; the others round elsewhere. */
+static bool is_exact(const char *pass)
+{
+    static const char *const list[] = {"simplify", "fold", "cse", "dce", "freeze"};
+    return choice(pass, list, 5) >= 0;
+}
+
+static bool run_step(Program *program, char *text, Claim *claim)
 {
     Words words = {.count = 0};
     char *rest = NULL;
@@ -185,9 +200,14 @@ static bool run_step(Program *program, char *text)
         words.list[words.count++] = word;
     if (words.count == 0)
         return true;
-    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
-        if (strcmp(steps[i].name, words.list[0]) == 0)
-            return steps[i].run(program, &words);
+    if (!is_exact(words.list[0]))
+        claim->agreement = AGREE_CLOSELY;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        if (strcmp(steps[i].name, words.list[0]) != 0)
+            continue;
+        claim->same_meaning = claim->same_meaning && steps[i].keeps_meaning;
+        return steps[i].run(program, &words);
+    }
     PassFunction *pass = pipeline_find(words.list[0]);
     if (!pass)
         return diag_error(program->diag, "run", "there is no pass \"%s\"", words.list[0]);
@@ -240,12 +260,16 @@ static const char *run_case(Arena *arena, const Case *c, bool *failed)
     Program *program = graph_parse(arena, diag, "input", input);
     const char *output = NULL;
     if (program) {
+        Program *before = graph_parse(arena, diag, "input", input);
+        Claim claim = {.same_meaning = true, .agreement = AGREE_STRICTLY};
         char *rest = NULL, *run = arena_copy_text(arena, c->run);
         bool ok = true;
         for (char *step = strtok_r(run, ",", &rest); step && ok; step = strtok_r(NULL, ",", &rest))
-            ok = run_step(program, step);
+            ok = run_step(program, step, &claim);
         if (ok && diag_ok(diag))
             output = print_checked(arena, diag, program);
+        if (output && claim.same_meaning)
+            programs_agree(diag, before, program, claim.agreement);
     }
     *failed = !diag_ok(diag);
     if (*failed)
