@@ -22,11 +22,6 @@ static void check(void *argument, Affine affine)
         pair->contiguous = false;
 }
 
-static bool is_plain(const Stmt *s)
-{
-    return s->kind == STMT_LOOP && s->loop == LOOP_SERIAL && s->begin == 0 && s->step == 1;
-}
-
 static Stmt *collapse(Arena *arena, Stmt *list)
 {
     for (Stmt *s = list; s; s = s->next) {
@@ -34,7 +29,7 @@ static Stmt *collapse(Arena *arena, Stmt *list)
             continue;
         s->body = collapse(arena, s->body);
         Stmt *inner = s->body;
-        if (!is_plain(s) || !inner || inner->next || !is_plain(inner))
+        if (!is_plain_loop(s) || !inner || inner->next || !is_plain_loop(inner))
             continue;
         Pair pair = {s->var, inner->var, inner->end, true};
         visit_affines(inner->body, check, &pair);

@@ -71,9 +71,9 @@ static void append_call(Lowering *l, Kernel *kernel, Slot **arguments)
 }
 
 /* The packed copy of an operand: made once in a function, however many kernels read it. */
-static Slot *packed_slot(Lowering *l, const Packing *packing)
+static Slot *packed_slot(Lowering *l, const Packing *packing, Slot **arguments)
 {
-    Slot *source = l->arguments[packing->source];
+    Slot *source = arguments[packing->source];
     Text text = text_create(l->arena);
     kernel_print(packing->kernel, &text);
     for (Packed *p = l->packed; p; p = p->next)
@@ -87,25 +87,51 @@ static Slot *packed_slot(Lowering *l, const Packing *packing)
                                 type_make(source->type.element, 1, &packing->count));
     p->next = l->packed;
     l->packed = p;
-    Slot **arguments = ARENA_ARRAY(l->arena, Slot *, 2);
-    arguments[0] = source;
-    arguments[1] = p->slot;
-    append_call(l, packing->kernel, arguments);
+    Slot **both = ARENA_ARRAY(l->arena, Slot *, 2);
+    both[0] = source;
+    both[1] = p->slot;
+    append_call(l, packing->kernel, both);
     return p->slot;
+}
+
+/* Gives a collapsed kernel its final shape and appends the call, after those that pack its
+ * operands. */
+static void finish_kernel(Lowering *l, Kernel *kernel, Slot **arguments)
+{
+    Packings packings = {0};
+    int count = kernel->argument_count;
+    schedule_kernel(l->arena, l->target, kernel, &packings);
+    Slot **all = ARENA_ARRAY(l->arena, Slot *, count + packings.count + 1);
+    memcpy(all, arguments, (size_t)count * sizeof *all);
+    for (int p = 0; p < packings.count; p++)
+        all[count + p] = packed_slot(l, &packings.list[p], arguments);
+    append_call(l, kernel, all);
+}
+
+static Slot **pick_arguments(Lowering *l, const Kernel *kernel, const int *which, Slot *partial)
+{
+    Slot **slots = ARENA_ARRAY(l->arena, Slot *, kernel->argument_count + 1);
+    for (int a = 0; a < kernel->argument_count; a++)
+        slots[a] = which[a] < 0 ? partial : l->arguments[which[a]];
+    return slots;
 }
 
 void kernel_end(Lowering *l, Stmt *body)
 {
-    Packings packings = {0};
+    Split split;
     l->kernel->body = body;
-    schedule_kernel(l->arena, l->target, l->kernel, &packings);
-    for (int p = 0; p < packings.count; p++) {
-        Slot *packed = packed_slot(l, &packings.list[p]);
-        l->arguments = arena_grow(l->arena, l->arguments, l->argument_count, &l->argument_capacity,
-                                  sizeof *l->arguments);
-        l->arguments[l->argument_count++] = packed;
+    collapse_loops(l->arena, l->kernel);
+    if (!split_reduction(l->arena, l->kernel, &split)) {
+        finish_kernel(l, l->kernel, l->arguments);
+        return;
     }
-    append_call(l, l->kernel, l->arguments);
+    Slot *partial = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
+                                      arena_print(l->arena, "%s.partial", l->kernel->name),
+                                      type_make(split.element, 1, &split.count));
+    finish_kernel(l, split.partial,
+                  pick_arguments(l, split.partial, split.partial_arguments, partial));
+    finish_kernel(l, split.combine,
+                  pick_arguments(l, split.combine, split.combine_arguments, partial));
 }
 
 Affine lower_axis(Lowering *l, const char *name, int64_t extent, const Var **var)

@@ -23,8 +23,6 @@ Expr *rewrite_expr(Arena *arena, Expr *expr, const Replace *replace)
 {
     if (!expr)
         return NULL;
-    if (expr == replace->operand)
-        return replace->operand_by;
     Expr *copy = ARENA_NEW(arena, Expr);
     *copy = *expr;
     if (expr->kind == EXPR_LOAD && replace->local && expr->buffer == replace->local) {
@@ -32,6 +30,10 @@ Expr *rewrite_expr(Arena *arena, Expr *expr, const Replace *replace)
         copy->buffer->read = true;
         copy->offset = replace->local_offset;
         return copy;
+    }
+    if (expr->kind == EXPR_LOAD && replace->buffers && expr->buffer->kind == BUFFER_ARGUMENT) {
+        copy->buffer = replace->buffers[expr->buffer->index];
+        copy->buffer->read = true;
     }
     copy->offset = rewrite_affine(arena, expr->offset, replace);
     copy->dynamic = rewrite_expr(arena, expr->dynamic, replace);
@@ -51,6 +53,10 @@ Stmt *rewrite_stmts(Arena *arena, const Stmt *stmt, const Replace *replace)
         copy->offset = rewrite_affine(arena, stmt->offset, replace);
         copy->value = rewrite_expr(arena, stmt->value, replace);
         copy->dynamic = rewrite_expr(arena, stmt->dynamic, replace);
+        if (replace->buffers && stmt->kind == STMT_STORE && stmt->buffer->kind == BUFFER_ARGUMENT) {
+            copy->buffer = replace->buffers[stmt->buffer->index];
+            copy->buffer->written = true;
+        }
         if (replace->local && stmt->buffer == replace->local) {
             copy->buffer = replace->local_by;
             copy->buffer->written = copy->buffer->written || stmt->kind == STMT_STORE;
@@ -59,6 +65,12 @@ Stmt *rewrite_stmts(Arena *arena, const Stmt *stmt, const Replace *replace)
         first = stmt_append(first, copy);
     }
     return first;
+}
+
+bool is_plain_loop(const Stmt *stmt)
+{
+    return stmt && stmt->kind == STMT_LOOP && stmt->loop == LOOP_SERIAL && stmt->begin == 0 &&
+           stmt->step == 1;
 }
 
 static void visit_expr_affines(const Expr *expr, VisitAffine *visit, void *argument)

@@ -14,8 +14,7 @@ typedef struct Replace {
     const Buffer *local;            /* loads and stores of this buffer at 0, when not NULL… */
     Buffer *local_by;               /* …go to this one… */
     Affine local_offset;            /* …at this offset */
-    const Expr *operand;            /* this very expression, when not NULL, becomes… */
-    Expr *operand_by;
+    Buffer *const *buffers;         /* by index, what each argument becomes; NULL: arguments stay */
 } Replace;
 
 void replace_var(Replace *replace, const Var *var, Affine by);
@@ -23,6 +22,9 @@ Affine rewrite_affine(Arena *arena, Affine a, const Replace *replace);
 Expr *rewrite_expr(Arena *arena, Expr *expr, const Replace *replace);
 /* Copies the statement and those after it, bodies included. */
 Stmt *rewrite_stmts(Arena *arena, const Stmt *stmt, const Replace *replace);
+
+/* `for i = 0..n { … }`: serial, from 0, by 1: what lowering makes and no pass has touched. */
+bool is_plain_loop(const Stmt *stmt);
 
 /* Calls visit(argument, affine) for every offset and index in the list, bodies included. */
 typedef void VisitAffine(void *argument, Affine affine);

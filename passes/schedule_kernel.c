@@ -3,7 +3,6 @@
 
 void schedule_kernel(Arena *arena, const Target *target, Kernel *kernel, Packings *packings)
 {
-    collapse_loops(arena, kernel);
     tile_contractions(arena, target, kernel, packings);
     vectorize_loops(arena, target, kernel);
     share_loops(kernel);

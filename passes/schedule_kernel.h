@@ -1,6 +1,7 @@
 /* From plain loops to the loops a processor wants: each step is one file and one rewriting of a
  * kernel.
  *
+ *   split       a long sum with few results becomes partial sums, which a second kernel adds up
  *   collapse    nested loops over what is contiguous become one
  *   tile        contractions: register blocks, packed operand        (f32 and f64 products)
  *   vectorize   everything else: lanes along what is contiguous, or along a reduction
@@ -23,12 +24,22 @@ typedef struct Packings {
     int count, capacity;
 } Packings;
 
+typedef struct Split { /* one kernel made into two */
+    Kernel *partial, *combine;
+    int *partial_arguments,
+        *combine_arguments; /* which argument of the old kernel; -1: the partial results */
+    ElementType element;
+    int64_t count; /* of partial results */
+} Split;
+
+/* False when it would not pay. */
+bool split_reduction(Arena *arena, const Kernel *kernel, Split *split);
 void collapse_loops(Arena *arena, Kernel *kernel);
 void tile_contractions(Arena *arena, const Target *target, Kernel *kernel, Packings *packings);
 void vectorize_loops(Arena *arena, const Target *target, Kernel *kernel);
 void share_loops(Kernel *kernel);
 
-/* All of them, in that order. */
+/* Tiling to sharing, in that order, of a collapsed kernel. */
 void schedule_kernel(Arena *arena, const Target *target, Kernel *kernel, Packings *packings);
 
 #endif

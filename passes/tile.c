@@ -50,11 +50,6 @@ typedef struct Contraction {
 
 /* ---- recognising ---- */
 
-static bool is_plain_loop(const Stmt *s)
-{
-    return s && s->kind == STMT_LOOP && s->loop == LOOP_SERIAL && s->begin == 0 && s->step == 1;
-}
-
 /* Follows singly nested loops; returns what the innermost holds. */
 static Stmt *collect(Stmt *s, Axis *axes, int *count)
 {

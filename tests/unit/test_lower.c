@@ -73,12 +73,15 @@ static void compare(const Case *c, const char *cpu, uint64_t seed, const char *w
     }
 }
 
-static void check_seed(const char *triple, const char *cpu, uint64_t seed, bool run_passes)
+/* `text` NULL: the random program of this seed. */
+static void check_program(const char *triple, const char *cpu, uint64_t seed, const char *text,
+                          bool run_passes)
 {
     Case c = {.arena = arena_create()};
     c.diag = diag_create(c.arena);
-    c.program = random_graph(c.arena, c.diag, seed);
-    cr_assert_not_null(c.program);
+    c.program =
+        text ? graph_parse(c.arena, c.diag, "test", text) : random_graph(c.arena, c.diag, seed);
+    cr_assert_not_null(c.program, "%s", c.diag->error_count ? c.diag->messages[0] : "");
     const Function *f = c.program->functions[0];
     fill(&c, seed);
     Value *inputs = ARENA_ARRAY(c.arena, Value, f->input_count + 1),
@@ -116,7 +119,7 @@ static void check_seed(const char *triple, const char *cpu, uint64_t seed, bool 
 static void check_cpu(const char *triple, const char *cpu, uint64_t first)
 {
     for (uint64_t seed = first; seed < first + SEEDS; seed++)
-        check_seed(triple, cpu, seed, seed % 2 == 0);
+        check_program(triple, cpu, seed, NULL, seed % 2 == 0);
 }
 
 Test(lower, agrees_with_the_evaluator_on_avx2)
@@ -133,4 +136,35 @@ Test(lower, agrees_with_the_evaluator_on_neon)
 {
     check_cpu("aarch64-linux-gnu", "armv8-a", 2000);
     check_cpu("arm-linux-gnueabihf", "armv7-a", 3000);
+}
+
+/* Shapes large enough to be tiled with packing, split and shared out. */
+static const char *const large[] = {
+    "program @column_sums { fn @main(%x: f32[20000,7]) -> f32[7] {\n"
+    "  %1: f32[7] = reduce_sum %x axes=[0] keep=0\n  %2: f32[7] = add %1, %1\n  return %2 } }",
+    "program @all { fn @main(%x: f32[400,400]) -> f32[] {\n"
+    "  %1: f32[] = reduce_sum %x axes=[0,1] keep=0\n  return %1 } }",
+    "program @largest { fn @main(%x: f32[3,90000]) -> f32[3] {\n"
+    "  %1: f32[3] = reduce_max %x axes=[1] keep=0\n  return %1 } }",
+    "program @deep { fn @main(%x: f32[5,40000], %w: f32[40000,3]) -> f32[5,3] {\n"
+    "  %1: f32[5,3] = matmul %x, %w\n  return %1 } }",
+    "program @odd { fn @main(%x: f32[61,83], %w: f32[83,77], %b: f32[77]) -> f32[61,77] {\n"
+    "  %1: f32[61,77] = matmul %x, %w\n  %2: f32[61,77] = add %1, %b\n  %3: f32[61,77] = tanh %2\n "
+    " return %3 } }",
+    "program @both { fn @main(%x: f32[37,61], %w: f32[50,61]) -> (f32[37,50], f32[50,37]) {\n"
+    "  %1: f32[61,50] = transpose %w order=[1,0]\n  %2: f32[37,50] = matmul %x, %1\n"
+    "  %3: f32[61,37] = transpose %x order=[1,0]\n  %4: f32[50,37] = matmul %w, %3\n  return %2, "
+    "%4 } }",
+    "program @batched { fn @main(%x: f32[3,2,19,16], %w: f32[2,16,33]) -> f32[3,2,19,33] {\n"
+    "  %1: f32[3,2,19,33] = matmul %x, %w\n  return %1 } }",
+};
+
+Test(lower, agrees_where_sums_are_long_and_panels_are_packed)
+{
+    static const char *const cpus[][2] = {{"x86_64-linux-gnu", "x86-64-v3"},
+                                          {"x86_64-linux-gnu", "x86-64-v4"},
+                                          {"aarch64-linux-gnu", "armv8-a"}};
+    for (size_t t = 0; t < sizeof cpus / sizeof cpus[0]; t++)
+        for (size_t i = 0; i < sizeof large / sizeof large[0]; i++)
+            check_program(cpus[t][0], cpus[t][1], i, large[i], true);
 }

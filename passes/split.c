@@ -1,0 +1,198 @@
+/* A long reduction with few results is split, so that more than one thread can work on it.
+ *
+ *     for j = 0..6 { local %acc; %acc[0] = 0; for r = 0..36864 { %acc[0] += %x[6*r + j] }; %y[j] =
+ * %acc[0] }
+ *
+ * becomes partial results, an axis of their own outermost,
+ *
+ *     for p = 0..16 { for j = 0..6 { … for r = 0..2304 { %acc[0] += %x[13824*p + 6*r + j] };
+ * %partial[6*p + j] = %acc[0] } }
+ *
+ * and a second kernel that adds them up and does the rest:
+ *
+ *     for j = 0..6 { … for p = 0..16 { %acc[0] += %partial[6*p + j] }; %y[j] = %acc[0] }
+ *
+ * How often to split follows from the shape alone, so the sum has one order at any number of
+ * threads. Both kernels are of the plain form, and go on to be tiled and vectorised like any other.
+ */
+#include "passes/rewrite.h"
+#include "passes/schedule_kernel.h"
+
+enum { OUTER_LIMIT = 16, PARTS = 16, FEW_RESULTS = 1024, MUCH_WORK = 1 << 17 };
+
+typedef struct Nest { /* for outer { local; acc = first; for reduced … { acc (mode)= term };
+                         epilogue } */
+    const Stmt *outer[OUTER_LIMIT];
+    int outer_count;
+    const Stmt *local, *first, *reduced, *store, *epilogue;
+    int64_t results, depth;
+} Nest;
+
+static bool match(Nest *nest, const Stmt *s)
+{
+    nest->results = nest->depth = 1;
+    for (; s && !s->next && is_plain_loop(s) && nest->outer_count < OUTER_LIMIT; s = s->body) {
+        nest->outer[nest->outer_count++] = s;
+        nest->results *= s->end;
+    }
+    if (!s || s->kind != STMT_LOCAL || !s->next || s->next->kind != STMT_STORE || !s->next->next)
+        return false;
+    nest->local = s;
+    nest->first = s->next;
+    nest->reduced = s->next->next;
+    nest->epilogue = nest->reduced->next;
+    if (!is_plain_loop(nest->reduced) || nest->first->value->kind != EXPR_NUMBER)
+        return false;
+    for (s = nest->reduced; s->kind == STMT_LOOP; s = s->body) {
+        if (!is_plain_loop(s) || !s->body || s->body->next)
+            return false;
+        nest->depth *= s->end;
+    }
+    nest->store = s;
+    return s->kind == STMT_STORE && s->buffer == nest->local->buffer && s->mode != STORE_SET &&
+           !s->dynamic;
+}
+
+/* The largest number of parts that divides the outermost reduced loop evenly; 1 when there is none.
+ */
+static int64_t choose_parts(int64_t extent)
+{
+    int64_t parts = PARTS < extent ? PARTS : extent;
+    while (extent % parts != 0)
+        parts--;
+    return parts;
+}
+
+/* The kernel's copy of each argument that `list` uses, in their old order. */
+static Buffer **copy_arguments(Arena *arena, const Kernel *from, Kernel *to, const bool *used,
+                               int *which)
+{
+    Buffer **buffers = ARENA_ARRAY(arena, Buffer *, from->argument_count + 1);
+    for (int a = 0; a < from->argument_count; a++) {
+        if (!used[a])
+            continue;
+        which[to->argument_count] = a;
+        const Buffer *old = from->arguments[a];
+        const char *name = arena_print(arena, "p%d", to->argument_count);
+        buffers[a] = kernel_argument(arena, to, name, old->element, old->count);
+    }
+    return buffers;
+}
+
+static void mark_expr(const Expr *expr, bool *used)
+{
+    if (!expr)
+        return;
+    if (expr->kind == EXPR_LOAD && expr->buffer->kind == BUFFER_ARGUMENT)
+        used[expr->buffer->index] = true;
+    mark_expr(expr->dynamic, used);
+    for (int i = 0; i < expr->in_count; i++)
+        mark_expr(expr->in[i], used);
+}
+
+static void mark_stmts(const Stmt *s, bool *used)
+{
+    for (; s; s = s->next) {
+        if (s->kind == STMT_STORE && s->buffer->kind == BUFFER_ARGUMENT)
+            used[s->buffer->index] = true;
+        mark_expr(s->value, used);
+        mark_expr(s->dynamic, used);
+        mark_stmts(s->body, used);
+    }
+}
+
+/* Row-major place of one result among all. */
+static Affine result_place(Arena *arena, const Nest *nest, const Var *part)
+{
+    Affine place = part ? affine_var(arena, part, 1) : affine_number(0);
+    for (int i = 0; i < nest->outer_count; i++)
+        place = affine_add(arena, affine_scale(arena, place, nest->outer[i]->end),
+                           affine_var(arena, nest->outer[i]->var, 1));
+    return place;
+}
+
+static Stmt *outer_loops(Arena *arena, const Nest *nest, Stmt *body)
+{
+    for (int i = nest->outer_count - 1; i >= 0; i--)
+        body = stmt_loop(arena, LOOP_SERIAL, nest->outer[i]->var, 0, nest->outer[i]->end, 1, body);
+    return body;
+}
+
+static Stmt *accumulate(Arena *arena, Buffer *acc, const Stmt *first, Stmt *loops)
+{
+    Stmt *block = stmt_local(arena, acc);
+    stmt_append(block, stmt_store(arena, STORE_SET, acc, affine_number(0), first->value));
+    return stmt_append(block, loops);
+}
+
+static void make_partial(Arena *arena, const Kernel *kernel, const Nest *nest, int64_t parts,
+                         Split *split)
+{
+    Kernel *k = split->partial = ARENA_NEW(arena, Kernel);
+    k->name = arena_print(arena, "%s_partial", kernel->name);
+    k->next_var = kernel->next_var;
+    k->multiply_adds = kernel->multiply_adds;
+    k->element_steps = nest->results * nest->depth;
+    bool *used = ARENA_ARRAY(arena, bool, kernel->argument_count + 1);
+    mark_stmts(nest->store, used);
+    split->partial_arguments = ARENA_ARRAY(arena, int, kernel->argument_count + 1);
+    Replace replace = {.buffers = copy_arguments(arena, kernel, k, used, split->partial_arguments),
+                       .local = nest->local->buffer,
+                       .local_by = nest_local(arena, "acc", split->element, 1)};
+    split->partial_arguments[k->argument_count] = -1;
+    Buffer *out = kernel_argument(arena, k, arena_print(arena, "p%d", k->argument_count),
+                                  split->element, split->count);
+    out->written = true;
+    const Var *part = kernel_var(arena, k, "part"), *reduced = nest->reduced->var;
+    int64_t length = nest->reduced->end / parts;
+    replace_var(&replace, reduced,
+                affine_add(arena, affine_var(arena, part, length), affine_var(arena, reduced, 1)));
+    Stmt *loops = rewrite_stmts(arena, nest->reduced->body, &replace);
+    loops = stmt_loop(arena, LOOP_SERIAL, reduced, 0, length, 1, loops);
+    Stmt *block = accumulate(arena, replace.local_by, nest->first, loops);
+    stmt_append(block, stmt_store(arena, STORE_SET, out, result_place(arena, nest, part),
+                                  expr_load(arena, replace.local_by, affine_number(0))));
+    k->body = stmt_loop(arena, LOOP_SERIAL, part, 0, parts, 1, outer_loops(arena, nest, block));
+}
+
+static void make_combine(Arena *arena, const Kernel *kernel, const Nest *nest, int64_t parts,
+                         Split *split)
+{
+    Kernel *k = split->combine = ARENA_NEW(arena, Kernel);
+    k->name = arena_print(arena, "%s_combine", kernel->name);
+    k->next_var = kernel->next_var;
+    k->element_steps = split->count;
+    bool *used = ARENA_ARRAY(arena, bool, kernel->argument_count + 1);
+    mark_stmts(nest->epilogue, used);
+    split->combine_arguments = ARENA_ARRAY(arena, int, kernel->argument_count + 2);
+    Replace replace = {.buffers = copy_arguments(arena, kernel, k, used, split->combine_arguments),
+                       .local = nest->local->buffer,
+                       .local_by = nest_local(arena, "acc", split->element, 1)};
+    split->combine_arguments[k->argument_count] = -1;
+    Buffer *in = kernel_argument(arena, k, arena_print(arena, "p%d", k->argument_count),
+                                 split->element, split->count);
+    const Var *part = kernel_var(arena, k, "part");
+    Stmt *sum = stmt_store(arena, nest->store->mode, replace.local_by, affine_number(0),
+                           expr_load(arena, in, result_place(arena, nest, part)));
+    sum = stmt_loop(arena, LOOP_SERIAL, part, 0, parts, 1, sum);
+    Stmt *block = accumulate(arena, replace.local_by, nest->first, sum);
+    stmt_append(block, rewrite_stmts(arena, nest->epilogue, &replace));
+    k->body = outer_loops(arena, nest, block);
+}
+
+bool split_reduction(Arena *arena, const Kernel *kernel, Split *split)
+{
+    Nest nest = {0};
+    if (!kernel->body || !match(&nest, kernel->body) || nest.results > FEW_RESULTS ||
+        nest.results * nest.depth < MUCH_WORK)
+        return false;
+    int64_t parts = choose_parts(nest.reduced->end);
+    if (parts == 1)
+        return false;
+    *split = (Split){.element = nest.local->buffer->element, .count = parts * nest.results};
+    make_partial(arena, kernel, &nest, parts, split);
+    make_combine(arena, kernel, &nest, parts, split);
+    collapse_loops(arena, split->partial);
+    collapse_loops(arena, split->combine);
+    return true;
+}
