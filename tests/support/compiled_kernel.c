@@ -1,0 +1,221 @@
+/* Compiles kernels with codegen/, adds a small C program and links both.
+ *
+ * For this machine the program is a shared object with one function, run(index, arguments, scratch, members). For
+ * others it is an executable that reads all arguments from standard input, runs, and writes them back. */
+#include "tests/support/compiled_kernel.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "codegen/codegen.h"
+#include "codegen/kernel.h"
+#include "runtime/float_mode.h"
+
+typedef void Run(int index, void *const *arguments, void *scratch, int members);
+
+struct CompiledKernels {
+    Arena *arena;
+    const Target *target;
+    Kernel **kernels;
+    int count;
+    const char *folder;
+    void *library;
+    Run *run;
+};
+
+static const char *emulator(const Target *target)
+{
+    if (target->native)
+        return "";
+    return target->architecture == ARCHITECTURE_AARCH64 ? "qemu-aarch64" : "qemu-arm";
+}
+
+static const char *compiler(Arena *arena, const Target *target)
+{
+    return target->native ? "cc" : arena_print(arena, "%s-gcc", target->triple);
+}
+
+bool compiled_kernels_possible(const Target *target)
+{
+    if (target->native)
+        return true;
+    Arena *arena = arena_create();
+    const char *command = arena_print(arena, "command -v %s >/dev/null && command -v %s >/dev/null",
+                                      compiler(arena, target), emulator(target));
+    bool possible = system(command) == 0;
+    arena_destroy(arena);
+    return possible;
+}
+
+_Noreturn static void give_up(const char *what, const Diag *diag)
+{
+    fprintf(stderr, "compiled_kernel: %s\n", what);
+    if (diag)
+        diag_print(diag, stderr);
+    abort();
+}
+
+static void must_run(const char *command)
+{
+    if (system(command) != 0)
+        give_up(command, NULL);
+}
+
+static void add_case(Text *text, const Kernel *kernel, int index)
+{
+    text_print(text, "    case %d: kernel%d(", index, index);
+    for (int i = 0; i < kernel->argument_count; i++)
+        text_print(text, "a[%d], ", i);
+    text_add(text, "scratch, member, members); break;\n");
+}
+
+/* void kernel3(void *, …, void *scratch, int, int) and run(), which calls it */
+static void add_run(Text *text, const CompiledKernels *compiled)
+{
+    for (int i = 0; i < compiled->count; i++) {
+        text_print(text, "void kernel%d(", i);
+        for (int j = 0; j <= compiled->kernels[i]->argument_count; j++)
+            text_add(text, "void *, ");
+        text_print(text, "int, int) __asm__(\"t.%s\");\n", compiled->kernels[i]->name);
+    }
+    text_add(text, "void run(int index, void *const *a, void *scratch, int members)\n{\n"
+                   "  for (int member = 0; member < members; member++)\n    switch (index) {\n");
+    for (int i = 0; i < compiled->count; i++)
+        add_case(text, compiled->kernels[i], i);
+    text_add(text, "    }\n}\n");
+}
+
+static int64_t argument_bytes(const Kernel *kernel, int index)
+{
+    return kernel->arguments[index]->count * element_bytes(kernel->arguments[index]->element);
+}
+
+/* Arguments are followed by a guard, so that writing behind one is seen. */
+static const char main_text[] =
+    "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include \"runtime/float_mode.h\"\n"
+    "int main(int argc, char **argv)\n{\n"
+    "  int index = atoi(argv[1]), members = atoi(argv[2]), count = argc - 4;\n"
+    "  void *a[32];\n"
+    "  for (int i = 0; i < count; i++) {\n"
+    "    size_t size = strtoul(argv[i + 4], 0, 10);\n"
+    "    a[i] = aligned_alloc(64, (size + 127) / 64 * 64);\n"
+    "    if (fread(a[i], 1, size, stdin) != size) return 1;\n"
+    "  }\n"
+    "  void *scratch = aligned_alloc(64, strtoul(argv[3], 0, 10) + 64);\n"
+    "  uintptr_t mode = float_mode_flush();\n"
+    "  run(index, a, scratch, members);\n"
+    "  float_mode_restore(mode);\n"
+    "  for (int i = 0; i < count; i++)\n"
+    "    fwrite(a[i], 1, strtoul(argv[i + 4], 0, 10), stdout);\n"
+    "  return 0;\n}\n";
+
+static void write_objects(const CompiledKernels *compiled, Diag *diag, Text *list)
+{
+    Program program = {.arena = compiled->arena, .diag = diag, .name = "t"};
+    Module module = {.arena = compiled->arena,
+                     .diag = diag,
+                     .program = &program,
+                     .target = compiled->target,
+                     .kernels = compiled->kernels,
+                     .kernel_count = compiled->count};
+    CodegenOptions options = {.emit = EMIT_OBJECT, .compiler = "test", .jobs = 2};
+    int count;
+    CodegenObject *objects = codegen_objects(&module, &options, &count);
+    if (!objects)
+        give_up("no code", diag);
+    for (int i = 1; i < count; i++) { /* 0 is the model's, of which there is none */
+        const char *path = arena_print(compiled->arena, "%s/%s", compiled->folder, objects[i].name);
+        if (!file_write(diag, path, objects[i].bytes, objects[i].size, false))
+            give_up(path, diag);
+        text_print(list, " %s", path);
+    }
+}
+
+static void load_library(CompiledKernels *compiled, const char *path)
+{
+    compiled->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!compiled->library)
+        give_up(dlerror(), NULL);
+    *(void **)&compiled->run = dlsym(compiled->library, "run");
+}
+
+CompiledKernels *compiled_kernels_create(Arena *arena, const Target *target, Kernel **kernels, int count)
+{
+    Diag *diag = diag_create(arena);
+    CompiledKernels *compiled = ARENA_NEW(arena, CompiledKernels);
+    *compiled = (CompiledKernels){.arena = arena, .target = target, .kernels = kernels, .count = count};
+    compiled->folder = folder_create_temporary(diag);
+    Text list = text_create(arena), text = text_create(arena);
+    write_objects(compiled, diag, &list);
+    add_run(&text, compiled);
+    if (!target->native)
+        text_add(&text, main_text);
+    const char *source = arena_print(arena, "%s/run.c", compiled->folder);
+    const char *product = arena_print(arena, "%s/run.so", compiled->folder);
+    if (!file_write(diag, source, text.data, text.length, false))
+        give_up(source, diag);
+    const char *root = getenv("INGOT_SOURCE");
+    must_run(arena_print(arena, "%s -D_GNU_SOURCE -O1 -I%s %s -o %s %s%s", compiler(arena, target), root ? root : ".",
+                         target->native ? "-shared -fPIC" : "-static", product, source, list.data));
+    if (target->native)
+        load_library(compiled, product);
+    return compiled;
+}
+
+void compiled_kernels_destroy(CompiledKernels *compiled)
+{
+    if (compiled->library)
+        dlclose(compiled->library);
+    folder_remove(compiled->folder);
+}
+
+static void run_here(CompiledKernels *compiled, int index, void *const *arguments, int members)
+{
+    size_t size = (size_t)kernel_scratch_bytes(compiled->kernels[index]) + 64;
+    void *scratch = aligned_alloc(64, size);
+    memset(scratch, 0xff, size);
+    uintptr_t mode = float_mode_flush();
+    compiled->run(index, arguments, scratch, members);
+    float_mode_restore(mode);
+    free(scratch);
+}
+
+static void copy_arguments(const Kernel *kernel, void *const *arguments, FILE *file, bool back)
+{
+    for (int i = 0; i < kernel->argument_count; i++) {
+        size_t size = (size_t)argument_bytes(kernel, i);
+        size_t done = back ? fread(arguments[i], 1, size, file) : fwrite(arguments[i], 1, size, file);
+        if (done != size)
+            give_up("an argument got lost", NULL);
+    }
+}
+
+static void run_elsewhere(CompiledKernels *compiled, int index, void *const *arguments, int members)
+{
+    const Kernel *kernel = compiled->kernels[index];
+    const char *folder = compiled->folder;
+    Text command = text_create(compiled->arena);
+    text_print(&command, "%s %s/run.so %d %d %lld", emulator(compiled->target), folder, index, members,
+               (long long)kernel_scratch_bytes(kernel));
+    for (int i = 0; i < kernel->argument_count; i++)
+        text_print(&command, " %lld", (long long)argument_bytes(kernel, i));
+    text_print(&command, " <%s/in >%s/out", folder, folder);
+    FILE *in = fopen(arena_print(compiled->arena, "%s/in", folder), "wb");
+    copy_arguments(kernel, arguments, in, false);
+    fclose(in);
+    must_run(command.data);
+    FILE *out = fopen(arena_print(compiled->arena, "%s/out", folder), "rb");
+    copy_arguments(kernel, arguments, out, true);
+    fclose(out);
+}
+
+void compiled_kernels_run(CompiledKernels *compiled, int index, void *const *arguments, int members)
+{
+    if (compiled->target->native)
+        run_here(compiled, index, arguments, members);
+    else
+        run_elsewhere(compiled, index, arguments, members);
+}
