@@ -16,6 +16,7 @@
 typedef struct Header {
     Arena *arena;
     Text *text;
+    const CodegenOptions *options;
     const char *name;  /* "digits" */
     const char *upper; /* "DIGITS" */
 } Header;
@@ -124,11 +125,14 @@ static const char types[] =
     "\n"
     "/* All noughts are the defaults. */\n"
     "typedef struct $_options {\n"
-    "    int32_t threads;      /* 0: one for each processor this process may use */\n"
-    "    $_parallel *parallel; /* NULL: the threads chosen when this library was built */\n"
-    "    void *pool;           /* handed to `parallel` */\n"
-    "    void *memory;         /* NULL: allocated; else $_memory_bytes(threads) bytes, aligned to 64 */\n"
-    "    size_t memory_bytes;  /* of `memory` */\n"
+    "    /* Threads of a call; 0: one for each processor this process may use. */\n"
+    "    int32_t threads;\n"
+    "    /* Your pool, and what it is handed; NULL: the threads chosen when this library was built. */\n"
+    "    $_parallel *parallel;\n"
+    "    void *pool;\n"
+    "    /* $_memory_bytes(threads) bytes or more, aligned to 64, that stay yours; NULL: allocated. */\n"
+    "    void *memory;\n"
+    "    size_t memory_bytes;\n"
     "} $_options;\n";
 
 static void add_public(const Header *header, const char *name, const char *result,
@@ -172,6 +176,7 @@ typedef struct Parameter {
     const char *note; /* the tensor's own name where it differs, or NULL */
     TensorType type;
     bool output;
+    int64_t classes; /* of a label; else 0 */
 } Parameter;
 
 /* Words a parameter cannot be called, in C or in C++. */
@@ -201,6 +206,14 @@ static bool is_taken(const Parameter *list, int count, const char *name)
     return false;
 }
 
+static int64_t classes_of(const CodegenOptions *options, const char *input)
+{
+    for (int i = 0; i < options->label_count; i++)
+        if (strcmp(options->labels[i].input, input) == 0)
+            return options->labels[i].classes;
+    return 0;
+}
+
 static void add_parameter(const Header *header, Parameter *list, int *count, const char *tensor,
                           TensorType type, bool output)
 {
@@ -208,7 +221,8 @@ static void add_parameter(const Header *header, Parameter *list, int *count, con
     while (is_reserved(name) || is_taken(list, *count, name) || strcmp(name, header->name) == 0)
         name = arena_print(header->arena, "%s_", name);
     const char *note = tensor && strcmp(tensor, name) != 0 ? tensor : NULL;
-    list[(*count)++] = (Parameter){name, note, type, output};
+    int64_t classes = output ? 0 : classes_of(header->options, tensor);
+    list[(*count)++] = (Parameter){name, note, type, output, classes};
 }
 
 static Parameter *list_parameters(const Header *header, const Function *function, int *count)
@@ -234,6 +248,35 @@ static const char *comment_safe(Arena *arena, const char *name)
     return text;
 }
 
+static void describe_parameter(const Header *header, const Parameter *parameter)
+{
+    text_print(header->text, "\n *   %-3s  %-16s %s", parameter->output ? "out" : "in", parameter->name,
+               c_shape(header->arena, &parameter->type));
+    if (parameter->classes)
+        text_print(header->text, ", each from 0 to %lld", (long long)parameter->classes - 1);
+    if (parameter->note)
+        text_print(header->text, "   (%s)", comment_safe(header->arena, parameter->note));
+}
+
+/* A C declaration, wrapped behind its opening bracket. */
+static void declare_call(const Header *header, const char *symbol, const Parameter *list, int count)
+{
+    const char *start = arena_print(header->arena, "int32_t %s(", symbol);
+    text_print(header->text, "%s%s *model", start, header->name);
+    int column = (int)strlen(start) + (int)strlen(header->name) + 7;
+    for (int i = 0; i < count; i++) {
+        const char *parameter = arena_print(header->arena, "%s%s *%s", list[i].output ? "" : "const ",
+                                            c_type(list[i].type.element), list[i].name);
+        bool fits = column + 2 + (int)strlen(parameter) < COMMENT_WIDTH;
+        if (fits)
+            text_print(header->text, ", %s", parameter);
+        else
+            text_print(header->text, ",\n%*s%s", (int)strlen(start), "", parameter);
+        column = (fits ? column + 2 : (int)strlen(start)) + (int)strlen(parameter);
+    }
+    text_add(header->text, ");\n");
+}
+
 static void add_call(const Header *header, const Program *program, int index)
 {
     const char *symbol = public_call_symbol(header->arena, program, index);
@@ -243,18 +286,10 @@ static void add_call(const Header *header, const Program *program, int index)
     int count;
     Parameter *list = list_parameters(header, function, &count);
     open_comment(header->text, fill_name(header, call_documentation(function->name)));
-    for (int i = 0; i < count; i++) {
-        text_print(header->text, "\n *   %-6s %-16s %s", list[i].output ? "out" : "in", list[i].name,
-                   c_shape(header->arena, &list[i].type));
-        if (list[i].note)
-            text_print(header->text, "   (%s)", comment_safe(header->arena, list[i].note));
-    }
-    close_comment(header->text);
-    text_print(header->text, "int32_t %s(%s *model", symbol, header->name);
     for (int i = 0; i < count; i++)
-        text_print(header->text, ", %s%s *%s", list[i].output ? "" : "const ",
-                   c_type(list[i].type.element), list[i].name);
-    text_add(header->text, ");\n");
+        describe_parameter(header, &list[i]);
+    close_comment(header->text);
+    declare_call(header, symbol, list, count);
 }
 
 static void add_states(const Header *header, const Program *program)
@@ -273,14 +308,16 @@ static void add_states(const Header *header, const Program *program)
 static void add_opening(const Header *header, const Module *module, const CodegenOptions *options)
 {
     static const char *const threads[] = {
-        [THREADS_OPENMP] = "Link with -lgomp -lm.",
-        [THREADS_NONE] = "Link with -lm. One thread.",
-        [THREADS_HOST] = "Link with -lm. One thread, unless the options bring a pool.",
+        [THREADS_OPENMP] = "OpenMP",
+        [THREADS_NONE] = "none but the caller's",
+        [THREADS_HOST] = "the caller's, unless the options bring a pool",
     };
     Text text = text_create(header->arena);
-    text_print(&text, "%s: a neural network, compiled by %s for %s, %s. %s",
+    text_print(&text, "%s: a neural network, compiled by %s for %s, %s. Threads: %s.",
                comment_safe(header->arena, module->program->name), options->compiler,
                module->target->triple, module->target->name, threads[options->threads]);
+    if (options->emit != EMIT_SHARED)
+        text_print(&text, " Link with %s-lm.", options->threads == THREADS_OPENMP ? "-lgomp " : "");
     text_add(header->text, "/*");
     add_wrapped(header->text, text.data, 2);
     text_add(header->text, "\n *\n * Tensors are dense arrays, the last axis contiguous. Results are the "
@@ -293,7 +330,7 @@ static void add_opening(const Header *header, const Module *module, const Codege
 void codegen_header(const Module *module, const CodegenOptions *options, Text *text)
 {
     const Program *program = module->program;
-    Header header = {.arena = module->arena, .text = text};
+    Header header = {.arena = module->arena, .text = text, .options = options};
     header.name = public_identifier(module->arena, program->name);
     char *upper = arena_copy_text(module->arena, header.name);
     for (char *c = upper; *c; c++)

@@ -34,6 +34,9 @@ typedef struct Link {
     int object_count;
 } Link;
 
+static const char *const suffixes[] = {
+    [EMIT_EXECUTABLE] = "", [EMIT_SHARED] = ".so", [EMIT_STATIC] = ".a", [EMIT_OBJECT] = ".o"};
+
 typedef struct Words {
     Arena *arena;
     const char **list; /* ends with NULL */
@@ -218,8 +221,6 @@ static bool write_header(const Link *link, const char *base)
 /* Links into the temporary folder, then moves things to their places, the main one last. */
 static bool write_linked(Link *link, const char *main_object)
 {
-    static const char *const suffixes[] = {
-        [EMIT_EXECUTABLE] = "", [EMIT_SHARED] = ".so", [EMIT_STATIC] = ".a", [EMIT_OBJECT] = ".o"};
     EmitKind emit = link->options->emit;
     const char *base = path_with_suffix(link->arena, link->path, suffixes[emit], "");
     const char *path = path_with_suffix(link->arena, base, "", suffixes[emit]);
@@ -251,10 +252,13 @@ static bool check_place(const Link *link)
 bool link_program(const Module *module, const CodegenOptions *options, const char *main_object,
                   const char *path)
 {
-    Link link = {.arena = module->arena, .diag = module->diag, .module = module, .options = options, .path = path};
+    CodegenOptions named = *options;
+    Link link = {.arena = module->arena, .diag = module->diag, .module = module, .options = &named, .path = path};
+    const char *base = path_with_suffix(link.arena, path, suffixes[options->emit], "");
+    named.weights_file = arena_print(link.arena, "%s.safetensors", base_name(base));
     if (!check_place(&link) || !toolchain_find(link.arena, link.diag, module->target, &link.toolchain))
         return false;
-    link.objects = codegen_objects(module, options, &link.object_count);
+    link.objects = codegen_objects(module, &named, &link.object_count);
     if (!link.objects)
         return false;
     link.folder = folder_create_temporary(link.diag);

@@ -5,7 +5,7 @@ cp "$INGOT_SOURCE/examples/digits.json" . && cp -r "$INGOT_SOURCE/examples/data"
 small_model
 
 accuracy() { # of held-out rows after the last epoch, from a log: 0.9722
-    sed -n 's/.*"validation_accuracy": *\([0-9.]*\).*/\1/p' "$1" | tail -1
+    sed -n 's/.*"accuracy": *\([0-9.]*\).*/\1/p' "$1" | tail -1
 }
 
 holds 'build for this machine' "$INGOT" build digits.json --train

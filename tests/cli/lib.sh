@@ -52,7 +52,7 @@ is() {
 # matches NAME ACTUAL REGEX: one of the lines does
 matches() {
     if printf '%s\n' "$2" | grep -qE -- "$3"; then pass; else fail "$1" "no line matches $3 in:
-$2"; fi
+$(printf '%s\n' "$2" | head -20)"; fi
 }
 
 # holds NAME COMMAND...: succeeds
