@@ -143,10 +143,9 @@ static bool read_field(Table *table, int64_t column, double *value)
                           table->path, (long long)table->line, (long long)column + 1);
     if (!number_parse(field.at, field.end, value))
         return fail_field(table, column,
-                          table->line == 1
-                              ? "is not a number; if this line is a heading, the model's data "
-                                "must say so"
-                              : "is not a number");
+                          table->line == 1 ? "is not a number; if this line is a heading, say "
+                                             "\"header\": 1 in the model's data"
+                                           : "is not a number");
     return isfinite(*value) || fail_field(table, column, "is not a finite number; remove the row");
 }
 
