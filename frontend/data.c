@@ -236,7 +236,7 @@ static bool read_source(Json *json, const Tensors *tensors, const DataRecipe *tr
                         DataRecipe *recipe)
 {
     static const char *const formats[] = {"csv", "idx", "npy"};
-    Json *source = NULL, *columns = json_get(json, "columns");
+    Json *source = NULL;
     *recipe = training ? *training : (DataRecipe){.separator = ','};
     for (int i = 0; i < 3; i++) {
         Json *found = json_get(json, formats[i]);
@@ -254,7 +254,7 @@ static bool read_source(Json *json, const Tensors *tensors, const DataRecipe *tr
         recipe->path = NULL;
         return read_columns(source, tensors, false, recipe);
     }
-    Json *header = json_get(json, "header");
+    Json *header = json_get(json, "header"), *columns = json_get(json, "columns");
     int64_t lines = recipe->header;
     if (header && !json_integer(header, 0, 1000000, &lines))
         return false;

@@ -261,6 +261,26 @@ Json *json_get(Json *object, const char *key)
     return json;
 }
 
+static int count_words(const char *words)
+{
+    int count = 0;
+    while (*(words += strspn(words, " "))) {
+        words += strcspn(words, " ");
+        count++;
+    }
+    return count;
+}
+
+/* The nearest key or, when none is near, all of them if they are few. */
+static const char *suggest_key(Arena *arena, const char *key, const char *known)
+{
+    const char *near = json_suggest(arena, key, known);
+    int count = count_words(known);
+    if (near[0] || count == 0 || count > 6)
+        return near;
+    return arena_print(arena, "; known here: %s", json_words(arena, known));
+}
+
 bool json_check_keys(const Json *object, const char *known)
 {
     bool fine = true;
@@ -271,7 +291,7 @@ bool json_check_keys(const Json *object, const char *known)
             Text shown = text_create(arena);
             add_visible(&shown, item->key);
             fine = json_error(object, "unknown key \"%s\"%s", shown.data,
-                              json_suggest(arena, item->key, known));
+                              suggest_key(arena, item->key, known));
         }
     }
     return fine;

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/text.h"
 
 static const LayerKind kinds[] = {
@@ -258,7 +259,7 @@ int64_t count_multiply_adds(const Function *f, int first, int last)
     int64_t sum = 0;
     for (int i = first; i < last; i++) {
         const Node *node = f->nodes[i];
-        int64_t each = 0, total;
+        int64_t each = 0, total, next;
         if (node->op == OP_matmul) {
             each = node->in[0]->type.dims[node->in[0]->type.rank - 1];
         } else if (node->op == OP_conv) {
@@ -266,8 +267,9 @@ int64_t count_multiply_adds(const Function *f, int first, int last)
             int64_t outputs = w->dims[w->rank - 1];
             each = outputs ? type_elements(w) / outputs : 0;
         }
-        if (each && !__builtin_mul_overflow(each, type_elements(&node->type), &total))
-            sum += total;
+        if (checked_multiply(each, type_elements(&node->type), &total) &&
+            checked_add(sum, total, &next))
+            sum = next;
     }
     return sum;
 }

@@ -52,6 +52,13 @@ static void pad_same(const Node *x, Spatial *s)
     }
 }
 
+static bool bad_padding(const Json *json, int rank)
+{
+    return json_error(json,
+                      "expected \"valid\", \"same\", a number or a list of %d numbers, found %s",
+                      2 * rank, json_describe(json));
+}
+
 static bool read_padding(Layer *layer, const Node *x, Spatial *s)
 {
     int count = 0;
@@ -64,9 +71,7 @@ static bool read_padding(Layer *layer, const Node *x, Spatial *s)
         if (strcmp(json->text, "same") == 0)
             pad_same(x, s);
         else if (strcmp(json->text, "valid") != 0)
-            return json_error(
-                json, "expected \"valid\", \"same\", a number or a list of %d numbers, found %s",
-                2 * s->rank, json_describe(json));
+            return bad_padding(json, s->rank);
         return true;
     }
     if (json->kind == JSON_NUMBER) {
@@ -76,7 +81,9 @@ static bool read_padding(Layer *layer, const Node *x, Spatial *s)
             s->pad[i] = s->pad[0];
         return true;
     }
-    if (json->kind == JSON_LIST && json->count != 2 * s->rank)
+    if (json->kind != JSON_LIST)
+        return bad_padding(json, s->rank);
+    if (json->count != 2 * s->rank)
         return json_error(json, "expected %d numbers, before and after for each axis, found %d",
                           2 * s->rank, json->count);
     return json_integers(json, 0, WINDOW_LIMIT, 2 * s->rank, s->pad, &count);
@@ -206,25 +213,20 @@ static int64_t seen(const Spatial *s, int axis, int64_t size, int64_t at)
     return last > first ? last - first : 1;
 }
 
-/* 1 / elements seen, of shape [1, outputs…, 1]; padding does not count. */
-static Node *pool_factor(Layer *layer, const Node *sum, const Spatial *s)
+/* Sums into averages: 1 / elements seen along each axis, padding not counted. */
+static Node *divide_by_seen(Layer *layer, Node *sum, const Spatial *s)
 {
-    const Node *x = layer->in[0];
-    TensorType type = {.element = TYPE_F32, .rank = sum->type.rank};
-    type.dims[0] = type.dims[type.rank - 1] = 1;
-    for (int i = 0; i < s->rank; i++)
-        type.dims[1 + i] = sum->type.dims[1 + i];
-    int64_t count = type_elements(&type);
-    float *factors = ARENA_ARRAY(layer->builder->arena, float, count);
-    for (int64_t k = 0; k < count; k++) {
-        int64_t rest = k, elements = 1;
-        for (int i = s->rank - 1; i >= 0; i--) {
-            elements *= seen(s, i, x->type.dims[1 + i], rest % type.dims[1 + i]);
-            rest /= type.dims[1 + i];
-        }
-        factors[k] = (float)(1.0 / (double)elements);
+    for (int axis = 0; axis < s->rank && sum; axis++) {
+        TensorType type = {.element = TYPE_F32, .rank = sum->type.rank};
+        int64_t count = sum->type.dims[1 + axis];
+        for (int i = 0; i < type.rank; i++)
+            type.dims[i] = i == 1 + axis ? count : 1;
+        float *factors = ARENA_ARRAY(layer->builder->arena, float, count);
+        for (int64_t at = 0; at < count; at++)
+            factors[at] = (float)(1 / (double)seen(s, axis, layer->in[0]->type.dims[1 + axis], at));
+        sum = graph_mul(layer->builder->f, sum, graph_constant(layer->builder->f, type, factors));
     }
-    return graph_constant(layer->builder->f, type, factors);
+    return sum;
 }
 
 Node *layer_average_pool(Layer *layer)
@@ -241,7 +243,7 @@ Node *layer_average_pool(Layer *layer)
         taps *= (double)s.size[i];
     if (!sum || !padded)
         return graph_binary_scalar(layer->builder->f, OP_mul, sum, 1 / taps);
-    return graph_mul(layer->builder->f, sum, pool_factor(layer, sum, &s));
+    return divide_by_seen(layer, sum, &s);
 }
 
 static Node *over_space(Layer *layer, Op op)

@@ -231,7 +231,9 @@ static Node *build_block(Network *network, const Scope *outer, Layer *layer,
     if (network->block_depth >= BLOCK_DEPTH_LIMIT)
         return layer_error(layer, "blocks are nested more than %d deep: does \"%s\" use itself?",
                            BLOCK_DEPTH_LIMIT, name);
-    const char *suffix = arena_print(arena, " (used by %s)", json_path(layer->object));
+    const char *suffix = network->block_suffix;
+    if (!network->block_depth)
+        suffix = arena_print(arena, " (used by %s)", json_path(layer->object));
     Json *layers = json_instantiate(json_peek(block, "layers"), arguments,
                                     arena_print(arena, "define.%s.layers", name), suffix);
     if (!layers)
@@ -239,6 +241,7 @@ static Node *build_block(Network *network, const Scope *outer, Layer *layer,
     Scope scope = {.outer = outer, .layers = layers};
     NamedTensor input = {.name = "input", .node = layer->in[0], .classes = layer->classes};
     scope_add(network, &scope, layers, input);
+    network->block_suffix = suffix;
     network->block_depth++;
     NamedTensor output = build_list(network, &scope, layers, &input, layer->prefix);
     network->block_depth--;

@@ -43,6 +43,7 @@ typedef struct Network {
     int summary_count, summary_capacity;
     bool summarized;
     int layer_count, block_depth; /* of the walk going on */
+    const char *block_suffix;     /* " (used by layers[3])": behind places inside blocks */
     Scope scope;                  /* names at the top, after a walk */
     Node *last;                   /* output of the last layer */
 } Network;

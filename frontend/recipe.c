@@ -2,6 +2,7 @@
 #include <float.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "frontend/train.h"
 
 #define BATCH_LIMIT ((int64_t)1 << 20)
@@ -93,7 +94,7 @@ static bool refuse_misplaced(const Json *body)
 static bool read_optimizer(Json *json, OptimizerRecipe *recipe)
 {
     const OptimizerRow *row;
-    Json *body;
+    Json *body = NULL;
     *recipe = optimizers[1].defaults;
     if (!json)
         return true;
@@ -188,14 +189,33 @@ static bool matches(const char *pattern, const char *name)
     return !*pattern;
 }
 
-static const char *parameter_names(const Program *program)
+/* What the parameters' names are made of: "layers 0 weight logits weight …" */
+static const char *name_parts(const Program *program)
 {
-    const char *words = "";
+    Text text = text_create(program->arena);
     for (int i = 0; i < program->state_count; i++) {
         if (program->states[i]->parameter)
-            words = arena_print(program->arena, "%s %s", words, program->states[i]->name);
+            text_print(&text, "%s ", program->states[i]->name);
     }
-    return words;
+    for (char *c = text.data; *c; c++)
+        *c = *c == '.' ? ' ' : *c;
+    return text.data;
+}
+
+/* The longest part of a pattern that is plain text: "wieght" of "*.wieght" */
+static const char *plain_part(Arena *arena, const char *pattern)
+{
+    const char *best = pattern;
+    size_t longest = 0;
+    while (*pattern) {
+        size_t length = strcspn(pattern, "*.");
+        if (length > longest) {
+            best = pattern;
+            longest = length;
+        }
+        pattern += length + (pattern[length] != '\0');
+    }
+    return arena_copy_bytes(arena, best, longest);
 }
 
 /* Whether any parameter has a name like this; if `freeze`, they are frozen. */
@@ -211,7 +231,8 @@ static bool match_pattern(const Program *program, const Json *place, const char 
         }
     }
     return found || json_error(place, "no parameter is called \"%s\"%s", pattern,
-                               json_suggest(program->arena, pattern, parameter_names(program)));
+                               json_suggest(program->arena, plain_part(program->arena, pattern),
+                                            name_parts(program)));
 }
 
 static bool read_patterns(Network *network, Json *json, PatternValue **list, int *count)

@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "frontend/json.h"
 
 #define HEADER_LIMIT ((uint64_t)100000000) /* the format's own limit */
@@ -95,12 +96,12 @@ static bool load_state(const Reader *reader, State *state, const Json *entry)
 static bool load_all(const Reader *reader, const Json *header)
 {
     Program *program = reader->program;
-    const char *words = "";
+    Text words = text_create(program->arena);
     bool fine = true;
     for (int i = 0; i < program->state_count; i++) {
         State *state = program->states[i];
         const Json *entry = json_peek(header, state->name);
-        words = arena_print(program->arena, "%s %s", words, state->name);
+        text_print(&words, "%s ", state->name);
         fine &= entry ? load_state(reader, state, entry)
                       : diag_error(program->diag, reader->path,
                                    "the tensor \"%s\" of the model is missing", state->name);
@@ -111,7 +112,7 @@ static bool load_all(const Reader *reader, const Json *header)
             strncmp(name, "optimizer.", 10) == 0 || json_word_in(name, "step seed __metadata__");
         if (!training && !program_find_state(program, name))
             fine = diag_error(program->diag, reader->path, "the model has no tensor \"%s\"%s", name,
-                              json_suggest(program->arena, name, words));
+                              json_suggest(program->arena, name, words.data));
     }
     return fine;
 }

@@ -15,7 +15,7 @@ bool name_check(const Json *json, const char *name)
     if (strlen(name) > LONGEST)
         return json_error(json, "a name has at most %d letters", LONGEST);
     if (json_word_in(name, "layers optimizer rows"))
-        return json_error(json, "the name \"%s\" is taken", name);
+        return json_error(json, "the name \"%s\" is reserved", name);
     return true;
 }
 
@@ -126,7 +126,7 @@ bool network_check_define(Network *network)
         Json *block = define->items[i];
         json_use_all(block);
         if (layer_find_kind(block->key) || json_word_in(block->key, "name in repeat"))
-            fine = json_error(block, "the name \"%s\" is taken", block->key);
+            fine = json_error(block, "a layer or key is called \"%s\" already", block->key);
         if (!name_check(block, block->key) || !json_expect(block, JSON_OBJECT) ||
             !json_check_keys(block, "parameters layers")) {
             fine = false;
