@@ -53,28 +53,26 @@ LLVMValueRef math_exp(const Math *m, LLVMValueRef x)
     return math_mul(m, math_mul(m, y, math_power_of_two(m, half)), math_power_of_two(m, rest));
 }
 
-/* expm1 for x with 2^(n-1) in range: half of 2^n - 1 + 2^n·p, doubled. Its sign is that of x, also for 0. */
-static LLVMValueRef scaled_expm1(const Math *m, LLVMValueRef x)
-{
-    LLVMValueRef n;
-    LLVMValueRef p = small_expm1(m, reduce_by_ln2(m, x, &n));
-    LLVMValueRef less = LLVMBuildSub(m->builder, n, math_integer(m, 1), "");
-    LLVMValueRef scale = math_power_of_two(m, less);
-    LLVMValueRef half = math_multiply_add(m, scale, p, math_sub(m, scale, math_number(m, 0.5)));
-    return math_add(m, half, half);
-}
-
+/* Half of 2^n - 1 + 2^n·p, doubled: n may be as large as the exponent of the largest number. Where n is 0 the result is p
+ * itself, which halving could flush. The sign is that of x, also for 0. */
 LLVMValueRef math_expm1(const Math *m, LLVMValueRef x)
 {
-    LLVMValueRef limited = math_at_least(m, math_at_most(m, x, m->wide ? 710 : 89), m->wide ? -40 : -20);
-    return math_with_sign(m, math_abs(m, scaled_expm1(m, limited)), x);
+    LLVMValueRef n, limited = math_at_least(m, math_at_most(m, x, m->wide ? 710 : 89), m->wide ? -40 : -20);
+    LLVMValueRef p = small_expm1(m, reduce_by_ln2(m, limited, &n));
+    LLVMValueRef scale = math_power_of_two(m, LLVMBuildSub(m->builder, n, math_integer(m, 1), ""));
+    LLVMValueRef half = math_multiply_add(m, scale, p, math_sub(m, scale, math_number(m, 0.5)));
+    LLVMValueRef near = LLVMBuildICmp(m->builder, LLVMIntEQ, n, math_integer(m, 0), "");
+    LLVMValueRef result = math_select(m, near, p, math_add(m, half, half));
+    return math_with_sign(m, math_abs(m, result), x);
 }
 
 LLVMValueRef math_tanh(const Math *m, LLVMValueRef x)
 {
     /* beyond the limit the result rounds to 1 */
     LLVMValueRef size = math_at_most(m, math_abs(m, x), m->wide ? 20 : 9.5);
-    LLVMValueRef e = scaled_expm1(m, math_add(m, size, size));
+    LLVMValueRef n, p = small_expm1(m, reduce_by_ln2(m, math_add(m, size, size), &n));
+    LLVMValueRef scale = math_power_of_two(m, n);
+    LLVMValueRef e = math_multiply_add(m, scale, p, math_sub(m, scale, math_number(m, 1)));
     LLVMValueRef ratio = math_div(m, e, math_add(m, e, math_number(m, 2)));
     return math_with_sign(m, ratio, x);
 }
