@@ -8,10 +8,11 @@
  * used, as a constant it is read from memory: those are folded only as operands of something else,
  * and a result may not be larger than both GROWTH_LIMIT and the constants it was made of. Nor may
  * the work be more than the compiler's user would wait for. */
+#include "base/checked.h"
 #include "ir/eval.h"
 #include "passes/passes.h"
 
-enum { GROWTH_LIMIT = 1 << 16, WORK_LIMIT = 1 << 24 };
+enum { GROWTH_LIMIT = 1 << 16, WORK_LIMIT = 1 << 27 };
 
 static bool generates(Op op)
 {
@@ -26,18 +27,19 @@ static bool is_known(const Node *node)
     return node->op == OP_constant || node->op == OP_iota;
 }
 
-/* Multiply-adds, roughly: a contraction has for each element of the result one for each element of
- * a filter or row, and that is less than its larger operand. */
+/* Elements read and written, or multiply-adds: a contraction makes each element of one column of
+ * its second operand, be that a matrix, a filter or a gradient. */
 static int64_t work_of(const Node *node)
 {
-    int64_t elements = type_elements(&node->type), largest = 1;
-    for (int i = 0; i < node->in_count; i++) {
-        int64_t operand = type_elements(&node->in[i]->type);
-        largest = operand > largest ? operand : largest;
+    int64_t work = type_elements(&node->type);
+    if (op_is(node->op, CONTRACTS)) {
+        const TensorType *second = &node->in[1]->type;
+        int64_t columns = second->dims[second->rank - 1], size = type_elements(second);
+        return checked_multiply(work, columns ? size / columns : 0, &work) ? work : INT64_MAX;
     }
-    if (elements > WORK_LIMIT || largest > WORK_LIMIT)
-        return INT64_MAX;
-    return op_is(node->op, CONTRACTS) ? elements * largest : elements + largest;
+    for (int i = 0; i < node->in_count; i++)
+        work += type_elements(&node->in[i]->type);
+    return work;
 }
 
 static bool worth_folding(const Node *node)

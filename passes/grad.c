@@ -140,8 +140,11 @@ static bool differentiate(Function *f, Node *node)
 
 bool gradient_build_nodes(Function *f, Node *loss, int count, Node *const *wrt, Node **gradients)
 {
+    char type[TYPE_TEXT_BYTES];
     if (loss->type.rank != 0 || !element_is_float(loss->type.element))
-        INGOT_BUG("the loss of @%s is no scalar of a float type", f->name);
+        return diag_error(f->program->diag, loss->place,
+                          "the loss of @%s is %s, but it must be one number of a float type",
+                          f->name, type_print(&loss->type, type));
     const char *place = f->place;
     int forward_count = f->node_count;
     mark_needed(f, count, wrt);
