@@ -121,7 +121,7 @@ void kernel_end(Lowering *l, Stmt *body)
     Split split;
     l->kernel->body = body;
     collapse_loops(l->arena, l->kernel);
-    if (!split_reduction(l->arena, l->kernel, &split)) {
+    if (!split_reduction(l->arena, l->target, l->kernel, &split)) {
         finish_kernel(l, l->kernel, l->arguments);
         return;
     }

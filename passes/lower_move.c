@@ -98,7 +98,7 @@ Slot *lower_padded(Lowering *l, Node *node, const int64_t *before, const int64_t
 void lower_root_pad(Lowering *l, Node *root)
 {
     const int64_t *before = root->attr.lists[0].values, *after = root->attr.lists[1].values;
-    int64_t step[RANK_LIMIT];
+    int64_t step[RANK_LIMIT] = {0};
     bool gaps = false;
     for (int i = 0; i < root->type.rank; i++) {
         step[i] = 1 + root->attr.lists[2].values[i];

@@ -33,7 +33,7 @@ typedef struct Split { /* one kernel made into two */
 } Split;
 
 /* False when it would not pay. */
-bool split_reduction(Arena *arena, const Kernel *kernel, Split *split);
+bool split_reduction(Arena *arena, const Target *target, const Kernel *kernel, Split *split);
 void collapse_loops(Arena *arena, Kernel *kernel);
 void tile_contractions(Arena *arena, const Target *target, Kernel *kernel, Packings *packings);
 void vectorize_loops(Arena *arena, const Target *target, Kernel *kernel);

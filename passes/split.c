@@ -12,13 +12,16 @@
  *
  *     for j = 0..6 { … for p = 0..16 { %acc[0] += %partial[6*p + j] }; %y[j] = %acc[0] }
  *
+ * A long sum with more results is split too when what it reads does not stay in the cache: every
+ * block of results would stream all of it from memory; part by part, it is read once.
+ *
  * How often to split follows from the shape alone, so the sum has one order at any number of
  * threads. Both kernels are of the plain form, and go on to be tiled and vectorised like any other.
  */
 #include "passes/rewrite.h"
 #include "passes/schedule_kernel.h"
 
-enum { OUTER_LIMIT = 16, PARTS = 16, FEW_RESULTS = 1024, MUCH_WORK = 1 << 17 };
+enum { OUTER_LIMIT = 16, PARTS = 16, MOST_PARTS = 64, FEW_RESULTS = 1024, MUCH_WORK = 1 << 17 };
 
 typedef struct Nest { /* for outer { local; acc = first; for reduced … { acc (mode)= term };
                          epilogue } */
@@ -53,14 +56,58 @@ static bool match(Nest *nest, const Stmt *s)
            !s->dynamic;
 }
 
-/* The largest number of parts that divides the outermost reduced loop evenly; 1 when there is none.
- */
-static int64_t choose_parts(int64_t extent)
+/* The smallest divisor of extent that is at least `wanted`; else the largest that is at most
+ * MOST_PARTS. */
+static int64_t divisor_near(int64_t extent, int64_t wanted)
 {
-    int64_t parts = PARTS < extent ? PARTS : extent;
-    while (extent % parts != 0)
-        parts--;
-    return parts;
+    int64_t largest = 1;
+    for (int64_t parts = 1; parts <= MOST_PARTS && parts <= extent; parts++) {
+        if (extent % parts != 0)
+            continue;
+        largest = parts;
+        if (parts >= wanted)
+            break;
+    }
+    return largest;
+}
+
+typedef struct Footprint {
+    const Nest *nest;
+    int64_t bytes;
+} Footprint;
+
+/* Bytes that all iterations together read by this load. */
+static void add_footprint(void *argument, const Expr *load)
+{
+    Footprint *footprint = argument;
+    if (load->kind != EXPR_LOAD)
+        return;
+    int64_t count = 1;
+    for (int i = 0; i < footprint->nest->outer_count; i++)
+        if (affine_factor(load->offset, footprint->nest->outer[i]->var))
+            count *= footprint->nest->outer[i]->end;
+    for (const Stmt *s = footprint->nest->reduced; s->kind == STMT_LOOP; s = s->body)
+        if (affine_factor(load->offset, s->var))
+            count *= s->end;
+    count = count < load->buffer->count ? count : load->buffer->count;
+    footprint->bytes += count * element_bytes(load->element);
+}
+
+static int64_t choose_parts(const Nest *nest, const Target *target)
+{
+    if (nest->results * nest->depth < MUCH_WORK)
+        return 1;
+    int64_t extent = nest->reduced->end;
+    if (nest->results <= FEW_RESULTS)
+        return divisor_near(extent, PARTS < extent ? PARTS : extent);
+    Footprint footprint = {.nest = nest};
+    visit_loads(nest->store->value, add_footprint, &footprint);
+    int64_t cache = (int64_t)target->l2_kib * 512; /* half of it */
+    int64_t parts = divisor_near(extent, (footprint.bytes + cache - 1) / cache);
+    /* partial results are written and read back: 2·parts for each result, against one or more loads
+     * for every few products */
+    bool pays = nest->depth > 64 * parts && parts * nest->results <= footprint.bytes / 2;
+    return footprint.bytes > cache && pays ? parts : 1;
 }
 
 /* The kernel's copy of each argument that `list` uses, in their old order. */
@@ -180,13 +227,12 @@ static void make_combine(Arena *arena, const Kernel *kernel, const Nest *nest, i
     k->body = outer_loops(arena, nest, block);
 }
 
-bool split_reduction(Arena *arena, const Kernel *kernel, Split *split)
+bool split_reduction(Arena *arena, const Target *target, const Kernel *kernel, Split *split)
 {
     Nest nest = {0};
-    if (!kernel->body || !match(&nest, kernel->body) || nest.results > FEW_RESULTS ||
-        nest.results * nest.depth < MUCH_WORK)
+    if (!kernel->body || !match(&nest, kernel->body))
         return false;
-    int64_t parts = choose_parts(nest.reduced->end);
+    int64_t parts = choose_parts(&nest, target);
     if (parts == 1)
         return false;
     *split = (Split){.element = nest.local->buffer->element, .count = parts * nest.results};
