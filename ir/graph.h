@@ -2,24 +2,24 @@
  *
  *     program @digits {
  *       state %w: f32[64,10] parameter
- *       fn @train_step(%x: f32[32,64], %y: i32[32]) -> f32[] {
- *         %1: f32[64,10] = state of=%w
- *         %2: f32[32,10] = matmul %x, %1
+ *       fn @train_step(%x: f32[32,64], %y: i32[32]) -> f32[] batch=32 {
+ *         %0: f32[64,10] = state of=%w
+ *         %1: f32[32,10] = matmul %x, %0 name="logits" at="layers[0].dense"
  *         …
  *         update %w <- %17
- *         return %9
+ *         return loss=%9
  *       }
  *     }
  *
- * Invariants, checked by ir/verify.c: nodes stand in an order in which every input comes first; types are
- * what the shape rules say; names of states and functions are unique; one `input` node for each
- * parameter of the function. A state read by a `state` node is its value from before the call; all updates take
- * effect together at its end.
+ * Invariants, checked by ir/verify.c: nodes stand in an order in which every input comes first;
+ * types are what the shape rules say; names of states are unique, functions differ in name or
+ * batch; there is one `input` node for each parameter of the function. A state read by a `state`
+ * node is its value from before the call; all updates take effect together at its end.
  *
- * Building: graph_NAME() for each operation below, or graph_node() for any row of ops.def. They compute the type
- * by the row's shape rule; a rule that is violated is reported to the function's Diag at the place set
- * by `function->place` and NULL is returned. A NULL input gives a NULL output silently, so a frontend may
- * carry on after an error and find more of them. */
+ * Building: graph_NAME() for each operation below, or graph_node() for any row of ops.def. They
+ * compute the type by the row's shape rule; a rule that is violated is reported to the function's
+ * Diag at the place set by `function->place` and NULL is returned. A NULL input gives a NULL output
+ * silently, so a frontend may carry on after an error and find more of them. */
 #ifndef INGOT_IR_GRAPH_H
 #define INGOT_IR_GRAPH_H
 
@@ -69,7 +69,7 @@ typedef struct Attr { /* which fields count is said by attrs.def */
 struct State {
     const char *name; /* "layers.0.weight": stable, as in checkpoints */
     TensorType type;
-    bool parameter;   /* of the network: trainable unless frozen */
+    bool parameter; /* of the network: trainable unless frozen */
     bool frozen;
     const void *value; /* dense array known at build time, or NULL: initialize() gives it */
     const char *place;
@@ -78,7 +78,7 @@ struct State {
 
 struct Node {
     Op op;
-    int id;       /* position in function->nodes, kept by function_renumber() */
+    int id; /* position in function->nodes, kept by function_renumber() */
     int in_count;
     Node **in;
     TensorType type;
@@ -160,7 +160,8 @@ Program *program_create(Arena *arena, Diag *diag, const char *name);
 State *program_add_state(Program *program, const char *name, TensorType type);
 State *program_find_state(const Program *program, const char *name);
 Function *program_add_function(Program *program, const char *name);
-Function *program_find_function(const Program *program, const char *name); /* the first of that name */
+Function *program_find_function(const Program *program,
+                                const char *name); /* the first of that name */
 
 void function_add_result(Function *function, const char *name, Node *node);
 /* Replaces an earlier update of the same state. */
@@ -169,8 +170,8 @@ void function_set_update(Function *function, State *state, Node *node);
 Node *node_resolve(Node *node);
 /* Sets every node's id to its position; after a pass has moved nodes about. */
 void function_renumber(Function *function);
-/* Applies all replacement links, drops nodes that no result or update needs (inputs stay), orders and
- * renumbers the rest. */
+/* Applies all replacement links, drops nodes that no result or update needs (inputs stay), orders
+ * and renumbers the rest. */
 void function_clean(Function *function);
 
 /* Attribute access */
@@ -185,7 +186,8 @@ static inline IntList int_one(Program *program, int64_t value)
 }
 bool int_list_equal(IntList a, IntList b);
 
-/* Any row of ops.def. `attr` may be NULL when the row needs none; it is copied (lists are shared). */
+/* Any row of ops.def. `attr` may be NULL when the row needs none; it is copied (lists are shared).
+ */
 Node *graph_node(Function *f, Op op, int in_count, Node *const *in, const Attr *attr);
 
 /* Leaves */
@@ -194,7 +196,8 @@ Node *graph_state(Function *f, State *state); /* the same node each time it is a
 Node *graph_constant(Function *f, TensorType type, const void *data); /* data is not copied */
 Node *graph_scalar(Function *f, ElementType element, double value);   /* a rank-0 constant */
 Node *graph_iota(Function *f, ElementType element, int rank, const int64_t *dims, int64_t axis);
-Node *graph_random(Function *f, Node *key, int rank, const int64_t *dims); /* takes the next stream */
+Node *graph_random(Function *f, Node *key, int rank,
+                   const int64_t *dims); /* takes the next stream */
 
 /* Element-wise: graph_unary(f, OP_exp, x), graph_binary(f, OP_add, a, b); operands broadcast. */
 Node *graph_unary(Function *f, Op op, Node *x);
@@ -222,7 +225,8 @@ static inline Node *graph_div(Function *f, Node *a, Node *b)
 Node *graph_binary_scalar(Function *f, Op op, Node *x, double value);
 
 /* Reductions */
-Node *graph_reduce(Function *f, Op op, Node *x, int axis_count, const int64_t *axes, bool keep); /* no axes: x itself */
+Node *graph_reduce(Function *f, Op op, Node *x, int axis_count, const int64_t *axes,
+                   bool keep);                       /* no axes: x itself */
 Node *graph_reduce_all(Function *f, Op op, Node *x); /* to a scalar */
 Node *graph_argmax(Function *f, Node *x, int64_t axis);
 
@@ -237,24 +241,29 @@ typedef struct Spatial { /* shared by convolution and pooling; one number for ea
 } Spatial;
 Node *graph_matmul(Function *f, Node *a, Node *b);
 Node *graph_conv(Function *f, Node *x, Node *w, const Spatial *spatial);
-Node *graph_conv_transpose(Function *f, Node *y, Node *w, const Spatial *spatial, const TensorType *result);
-Node *graph_conv_filter(Function *f, Node *x, Node *dy, const Spatial *spatial, const TensorType *result);
+Node *graph_conv_transpose(Function *f, Node *y, Node *w, const Spatial *spatial,
+                           const TensorType *result);
+Node *graph_conv_filter(Function *f, Node *x, Node *dy, const Spatial *spatial,
+                        const TensorType *result);
 Node *graph_window(Function *f, Op op, Node *x, const Spatial *spatial);
 Node *graph_window_pick(Function *f, Node *x, Node *taps, const Spatial *spatial);
-Node *graph_window_scatter(Function *f, Node *dy, Node *taps, const Spatial *spatial, const TensorType *result);
+Node *graph_window_scatter(Function *f, Node *dy, Node *taps, const Spatial *spatial,
+                           const TensorType *result);
 Node *graph_window_spread(Function *f, Node *dy, const Spatial *spatial, const TensorType *result);
 /* Reads the attributes of any conv or window node back. */
 Spatial node_spatial(const Node *node);
 
 /* Data movement */
-Node *graph_reshape(Function *f, Node *x, int rank, const int64_t *dims); /* x itself when nothing changes */
+Node *graph_reshape(Function *f, Node *x, int rank,
+                    const int64_t *dims); /* x itself when nothing changes */
 Node *graph_transpose(Function *f, Node *x, const int64_t *order);
 Node *graph_transpose_matrix(Function *f, Node *x); /* swaps the last two axes */
 Node *graph_broadcast(Function *f, Node *x, int rank, const int64_t *dims);
 Node *graph_reverse(Function *f, Node *x, int axis_count, const int64_t *axes);
-Node *graph_slice(Function *f, Node *x, const int64_t *start, const int64_t *count, const int64_t *step); /* step may be NULL */
-Node *graph_pad(Function *f, Node *x, const int64_t *before, const int64_t *after, const int64_t *interior,
-                double value); /* interior may be NULL */
+Node *graph_slice(Function *f, Node *x, const int64_t *start, const int64_t *count,
+                  const int64_t *step); /* step may be NULL */
+Node *graph_pad(Function *f, Node *x, const int64_t *before, const int64_t *after,
+                const int64_t *interior, double value); /* interior may be NULL */
 Node *graph_concat(Function *f, int count, Node *const *parts, int64_t axis);
 Node *graph_gather(Function *f, Node *table, Node *rows);
 Node *graph_scatter_add(Function *f, Node *updates, Node *rows, int rank, const int64_t *dims);

@@ -1,14 +1,20 @@
-/* How a model wants to be trained. Made by a frontend; read by the passes (optimizer) and by the code
- * generator (which writes the part the runtime needs into the artefact). */
+/* How a model wants to be trained. Made by a frontend; read by the passes (optimizer) and by the
+ * code generator (which writes the part the runtime needs into the artefact). */
 #ifndef INGOT_IR_RECIPE_H
 #define INGOT_IR_RECIPE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum OptimizerKind { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW, OPTIMIZER_RMSPROP } OptimizerKind;
+typedef enum OptimizerKind {
+    OPTIMIZER_SGD,
+    OPTIMIZER_ADAM,
+    OPTIMIZER_ADAMW,
+    OPTIMIZER_RMSPROP
+} OptimizerKind;
 
-/* A factor for the parameters whose name matches: '*' stands for any text. The last match counts. */
+/* A factor for the parameters whose name matches: '*' stands for any text. The last match counts.
+ */
 typedef struct PatternValue {
     const char *pattern;
     double value;
@@ -16,7 +22,12 @@ typedef struct PatternValue {
     const char *place;
 } PatternValue;
 
-typedef enum ScheduleKind { SCHEDULE_CONSTANT, SCHEDULE_COSINE, SCHEDULE_LINEAR, SCHEDULE_STEP } ScheduleKind;
+typedef enum ScheduleKind {
+    SCHEDULE_CONSTANT,
+    SCHEDULE_COSINE,
+    SCHEDULE_LINEAR,
+    SCHEDULE_STEP
+} ScheduleKind;
 
 typedef struct OptimizerRecipe {
     OptimizerKind kind;
@@ -27,7 +38,8 @@ typedef struct OptimizerRecipe {
     ScheduleKind schedule;
     double warmup_steps;   /* linear rise from 0 */
     double schedule_steps; /* length of cosine and linear; period of step */
-    double final_factor;   /* where cosine and linear end, as a factor of learning_rate; step: the factor at each period */
+    double final_factor;   /* where cosine and linear end, as a factor of learning_rate; step: the
+                              factor at each period */
     double clip_norm;      /* 0: none; else global norm of all gradients */
     double clip_value;     /* 0: none */
     PatternValue *weight_decay; /* AdamW: decoupled; others: added to the gradient (L2) */
@@ -42,7 +54,12 @@ typedef struct ColumnRecipe {
     int64_t first, count; /* csv */
 } ColumnRecipe;
 
-typedef enum DataFormat { DATA_NONE = 0, DATA_CSV = 1, DATA_IDX = 2, DATA_NPY = 3 } DataFormat; /* numbers of runtime/model.h */
+typedef enum DataFormat {
+    DATA_NONE = 0,
+    DATA_CSV = 1,
+    DATA_IDX = 2,
+    DATA_NPY = 3
+} DataFormat; /* numbers of runtime/model.h */
 
 typedef struct DataRecipe {
     DataFormat format;

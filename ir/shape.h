@@ -1,9 +1,9 @@
-/* Shape rules: the type of an operation's result from its inputs and attributes, and every check that
- * an operation's operands fit. The rules are named by the `shape` column of ops.def.
+/* Shape rules: the type of an operation's result from its inputs and attributes, and every check
+ * that an operation's operands fit. The rules are named by the `shape` column of ops.def.
  *
- * All of them report precisely and leave nothing to assert: attributes may come from a text or a model
- * that nobody has looked at. Sizes are computed with checked arithmetic, and no result has more than
- * ELEMENT_LIMIT elements. */
+ * All of them report precisely and leave nothing to assert: attributes may come from a text or a
+ * model that nobody has looked at. Sizes are computed with checked arithmetic, and no result has
+ * more than ELEMENT_LIMIT elements. */
 #ifndef INGOT_IR_SHAPE_H
 #define INGOT_IR_SHAPE_H
 
@@ -21,7 +21,8 @@ typedef struct ShapeQuery {
 
 /* The rules themselves, one for each name in the column (several rows share one). */
 typedef bool ShapeRule(const ShapeQuery *query, TensorType *result);
-#define OP(name, in, attributes, traits, shape, gradient, lowering, evaluate) ShapeRule shape_##shape;
+#define OP(name, in, attributes, traits, shape, gradient, lowering, evaluate)                      \
+    ShapeRule shape_##shape;
 #include "ir/ops.def"
 #undef OP
 
@@ -39,9 +40,10 @@ bool shape_error(const ShapeQuery *query, const char *format, ...)
 /* Helpers of the rules. Texts live in the diagnostics' arena. */
 const char *shape_text(const ShapeQuery *query, const TensorType *type);
 const char *shape_list_text(const ShapeQuery *query, int count, const int64_t *values);
-bool shape_from_list(const ShapeQuery *query, ElementType element, IntList dims, TensorType *result);
+bool shape_from_list(const ShapeQuery *query, ElementType element, IntList dims,
+                     TensorType *result);
 bool shape_check(const ShapeQuery *query, const TensorType *type);
-bool shape_number(const ShapeQuery *query, int input);             /* anything but bool */
+bool shape_number(const ShapeQuery *query, int input); /* anything but bool */
 bool shape_floating(const ShapeQuery *query, int input);
 bool shape_equal_elements(const ShapeQuery *query, int a, int b);
 bool shape_axis(const ShapeQuery *query, int64_t axis, const TensorType *type);

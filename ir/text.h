@@ -9,8 +9,8 @@
 void graph_print(const Program *program, Text *text);
 void function_print(const Function *function, Text *text);
 
-/* `place` names the text in errors: "fuse.ir:12:7: unknown operation "mtmul", did you mean "matmul"". NULL on
- * errors, all of them in `diag`. The result has been verified. */
+/* `place` names the text in errors: "fuse.ir:12:7: unknown operation "mtmul", did you mean
+ * "matmul"". NULL on errors, all of them in `diag`. The result has been verified. */
 Program *graph_parse(Arena *arena, Diag *diag, const char *place, const char *text);
 
 #endif

@@ -23,7 +23,7 @@ enum { TYPE_COUNT = 7, RANK_LIMIT = 8 };
 
 typedef struct TensorType {
     ElementType element;
-    int rank; /* 0 … RANK_LIMIT; 0 is a scalar */
+    int rank;                 /* 0 … RANK_LIMIT; 0 is a scalar */
     int64_t dims[RANK_LIMIT]; /* row-major: the last one is contiguous; each ≥ 0 */
 } TensorType;
 

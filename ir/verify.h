@@ -1,4 +1,5 @@
-/* Checks every invariant that graph.h promises. True when all hold; else each violation is an error in `diag`. */
+/* Checks every invariant that graph.h promises. True when all hold; else each violation is an error
+ * in `diag`. */
 #ifndef INGOT_IR_VERIFY_H
 #define INGOT_IR_VERIFY_H
 

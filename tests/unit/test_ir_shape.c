@@ -37,6 +37,10 @@ Test(shape, leaves)
     refuses("", "iota axis=0 dims=[9223372036854775807,9223372036854775807] element=f32",
             "iota: f32[9223372036854775807,9223372036854775807] is too large: a tensor has at most "
             "1099511627776 elements");
+    gives("", "iota axis=0 dims=[1099511627776,0,1] element=f32", "f32[1099511627776,0,1]");
+    refuses(
+        "", "iota axis=0 dims=[0,1099511627776,2] element=f32",
+        "iota: f32[0,1099511627776,2] is too large: a tensor has at most 1099511627776 elements");
     refuses("", "iota axis=0 dims=[-1] element=f32", "iota: axis 0 of f32[-1] is negative");
     gives("%k: i32[3]", "random %k stream=0 dims=[4,5]", "f32[4,5]");
     refuses("%k: i32[2]", "random %k stream=0 dims=[4]",
