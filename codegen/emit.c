@@ -27,7 +27,7 @@ static const char passes[] = "function("
                              "sroa,"           /* locals into registers */
                              "early-cse,"      /* the same address or number computed once */
                              "loop-mssa(licm)," /* what a loop does not change, in front of it */
-                             "instcombine,"    /* addresses and shuffles in the form instruction selection likes */
+                             "instcombine<no-verify-fixpoint>," /* forms instruction selection likes */
                              "simplifycfg,"
                              "early-cse<memssa>,"
                              "adce)";

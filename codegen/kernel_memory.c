@@ -196,7 +196,7 @@ static LLVMValueRef active_mask(Gen *g)
 }
 
 /* llvm.masked.load(ptr, [align], mask, otherwise), llvm.masked.store(value, ptr, [align], mask): the alignment was an operand
- * until LLVM 21 and is an attribute of the pointer since; without one it is that of the element. */
+ * until LLVM 21 and is an attribute of the pointer since. Without one it is 1, which costs nothing where masks exist. */
 static LLVMValueRef call_masked(Gen *g, const char *name, LLVMTypeRef vector, LLVMValueRef *in, int in_count,
                                 int mask_place, unsigned alignment)
 {
