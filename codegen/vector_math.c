@@ -156,12 +156,11 @@ LLVMValueRef math_extreme(const Math *m, bool larger, LLVMValueRef a, LLVMValueR
 }
 
 /* Adding 1.5·2^23 leaves no room for a fraction: the sum's last bits are the integer. */
-LLVMValueRef math_nearest(const Math *m, LLVMValueRef x, LLVMValueRef *whole)
+LLVMValueRef math_nearest(const Math *m, LLVMValueRef x, double factor, LLVMValueRef *whole)
 {
     LLVMValueRef magic = math_number(m, m->wide ? 0x1.8p52 : 0x1.8p23);
-    LLVMValueRef sum = math_add(m, x, magic);
-    if (whole)
-        *whole = LLVMBuildSub(m->builder, math_bits(m, sum), math_bits(m, magic), "");
+    LLVMValueRef sum = math_multiply_add(m, x, math_number(m, factor), magic);
+    *whole = LLVMBuildSub(m->builder, math_bits(m, sum), math_bits(m, magic), "");
     return math_sub(m, sum, magic);
 }
 

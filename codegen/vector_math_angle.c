@@ -37,7 +37,7 @@ static LLVMValueRef take_away(const Math *m, LLVMValueRef x, LLVMValueRef n, con
 static Angle reduce_moderate(const Math *m, LLVMValueRef x)
 {
     Angle angle;
-    LLVMValueRef n = math_nearest(m, math_mul(m, x, math_number(m, 0x1.45f306dc9c883p-1)), &angle.quadrant);
+    LLVMValueRef n = math_nearest(m, x, 0x1.45f306dc9c883p-1, &angle.quadrant);
     if (m->wide)
         angle.rest = take_away(m, x, n, half_pi_f64, 4);
     else if (m->target->fused)

@@ -28,7 +28,7 @@ static const double ln2_high_f64 = 0x1.62e42feep-1, ln2_low_f64 = 0x1.a39ef35793
 /* x - n·ln 2, n being x / ln 2 rounded; |x| must be moderate. */
 static LLVMValueRef reduce_by_ln2(const Math *m, LLVMValueRef x, LLVMValueRef *n)
 {
-    LLVMValueRef whole = math_nearest(m, math_mul(m, x, math_number(m, 0x1.71547652b82fep0)), n);
+    LLVMValueRef whole = math_nearest(m, x, 0x1.71547652b82fep0, n);
     LLVMValueRef negative = math_neg(m, whole);
     LLVMValueRef high = math_number(m, m->wide ? ln2_high_f64 : ln2_high_f32);
     LLVMValueRef low = math_number(m, m->wide ? ln2_low_f64 : ln2_low_f32);

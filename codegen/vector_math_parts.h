@@ -70,8 +70,8 @@ LLVMValueRef math_at_most(const Math *m, LLVMValueRef x, double number);
 /* max or min of floats; NaN when either is */
 LLVMValueRef math_extreme(const Math *m, bool larger, LLVMValueRef a, LLVMValueRef b);
 
-/* Nearest whole number, ties to even, for |x| < 2^22 (f64: 2^51): as a float, and as an integer where `whole` is given. */
-LLVMValueRef math_nearest(const Math *m, LLVMValueRef x, LLVMValueRef *whole);
+/* The whole number nearest to factor·x, below 2^22 (f64: 2^51) in size: as a float, and in *whole as an integer. */
+LLVMValueRef math_nearest(const Math *m, LLVMValueRef x, double factor, LLVMValueRef *whole);
 /* 2^n for an integer n in the range of normal numbers */
 LLVMValueRef math_power_of_two(const Math *m, LLVMValueRef n);
 /* Is any lane of an i1 value or vector set? */
