@@ -16,7 +16,7 @@ static const Option table[] = {
     {"--epochs", "N", "epochs in all, those of a resumed training included"},
     {"--seed", "N", "seed of the first weights and of the order of rows"},
     {"--threads", "N", "threads to use (0: one for each processor)"},
-    {"--save", "F.safetensors", "keep the weights there, after every epoch"},
+    {"--save", "F.safetensors", "keep the weights there, after every epoch (and second)"},
     {"--resume", "F.safetensors", "go on from a checkpoint, bit for bit"},
     {"--log", "F.jsonl", "one line of JSON an epoch"},
     {"--quiet", NULL, "no progress, only the result"},

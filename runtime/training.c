@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const double SECONDS_BETWEEN_SAVES = 1;
+
 bool training_steps(int64_t rows, int64_t epochs, int64_t batch, int64_t *steps)
 {
     if (epochs > (INT64_MAX - batch) / rows)
@@ -97,6 +99,7 @@ static bool save(Training *training)
 {
     if (!training->save)
         return true;
+    training->saved = command_seconds();
     return ingot_checkpoint_write(training->instance, training->save, &training->seed) ==
                INGOT_OK ||
            fail_instance(training);
@@ -121,8 +124,11 @@ static bool finish_epoch(Training *training, int64_t epoch)
     double loss = training->loss_sum / (double)training->loss_count;
     training->loss_sum = 0;
     training->loss_count = 0;
-    if (!save(training)) /* before the evaluation, which a signal may cut short */
-        return false;
+    /* Before the evaluation, which a signal may cut short. Waiting for the disk takes longer than
+     * the epochs of a small model, so they share a save. */
+    if (epoch == training->epochs || command_seconds() - training->saved > SECONDS_BETWEEN_SAVES)
+        if (!save(training))
+            return false;
     if (!evaluate(training)) {
         training->signal = interrupt_pending();
         return training->signal != 0;

@@ -32,8 +32,8 @@ typedef struct Training {
     Buffers buffers;
     int64_t *rows; /* of the batch */
     Progress progress;
-    double started;
-    double loss_sum; /* over the steps of this epoch that this run did */
+    double started, saved; /* seconds: when it began, when it saved last (0: never) */
+    double loss_sum;       /* over the steps of this epoch that this run did */
     int64_t loss_count;
     Evaluation last; /* of the epoch finished last; rows 0: none yet */
     char note[256];  /* what the progress shows of it */
