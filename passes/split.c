@@ -21,7 +21,15 @@
 #include "passes/rewrite.h"
 #include "passes/schedule_kernel.h"
 
-enum { OUTER_LIMIT = 16, PARTS = 16, MOST_PARTS = 64, FEW_RESULTS = 1024, MUCH_WORK = 1 << 17 };
+/* BLOCK_BYTES: what a block of 6 × 16 results reads for one step of the sum */
+enum {
+    OUTER_LIMIT = 16,
+    PARTS = 16,
+    MOST_PARTS = 64,
+    FEW_RESULTS = 1024,
+    MUCH_WORK = 1 << 17,
+    BLOCK_BYTES = 88
+};
 
 typedef struct Nest { /* for outer { local; acc = first; for reduced … { acc (mode)= term };
                          epilogue } */
@@ -100,14 +108,16 @@ static int64_t choose_parts(const Nest *nest, const Target *target)
     int64_t extent = nest->reduced->end;
     if (nest->results <= FEW_RESULTS)
         return divisor_near(extent, PARTS < extent ? PARTS : extent);
+    int64_t cache = (int64_t)target->l2_kib * 512; /* half of it */
+    if (nest->depth * BLOCK_BYTES <= cache)
+        return 1; /* what one block reads is still there for the next */
     Footprint footprint = {.nest = nest};
     visit_loads(nest->store->value, add_footprint, &footprint);
-    int64_t cache = (int64_t)target->l2_kib * 512; /* half of it */
     int64_t parts = divisor_near(extent, (footprint.bytes + cache - 1) / cache);
-    /* partial results are written and read back: 2·parts for each result, against one or more loads
-     * for every few products */
+    /* partial results are written and read back; all of them together must not outgrow what is
+     * saved */
     bool pays = nest->depth > 64 * parts && parts * nest->results <= footprint.bytes / 2;
-    return footprint.bytes > cache && pays ? parts : 1;
+    return pays ? parts : 1;
 }
 
 /* The kernel's copy of each argument that `list` uses, in their old order. */

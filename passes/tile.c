@@ -136,14 +136,14 @@ static bool choose_vector(Contraction *c)
 /* ---- block sizes ---- */
 
 /* Cycles one step of the reduced loops takes for a block: multiply-adds and loads both go two a
- * cycle, and a sum can be added to again only after four. Plus, for each block, what starting and
- * storing it costs, spread over the depth. */
+ * cycle, and a sum can be added to again only after four (five leaves room for the rest of the
+ * loop). Plus, for each block, what starting and storing it costs, spread over the depth. */
 static double block_cost(int64_t depth, int rows, int vectors)
 {
     double products = rows * vectors * 0.5, loads = (rows + vectors) * 0.5;
     double step = products > loads ? products : loads;
-    if (step < 4)
-        step = 4;
+    if (step < 5)
+        step = 5;
     return step * (double)depth + 8 + rows * vectors;
 }
 
