@@ -2,16 +2,25 @@
  *
  *     void digits.body.1(const IngotCall *call, i32 member, i32 members)
  *     {
- *         digits.matmul_add(call->inputs[0], call->state + 64, call->arena + 0, scratch, member, members);
- *         if (members > 1) ingot_team_barrier(call->team, member);
- *         digits.softmax(call->arena + 0, call->outputs[0], scratch, member, members);
+ *         digits.matmul_add(call->inputs[0], call->state + 64, call->arena + 0, scratch, member,
+ * members); if (members > 1) ingot_team_barrier(call->team, member); digits.softmax(call->arena +
+ * 0, call->outputs[0], scratch, member, members);
  *     }
  *
  * Places in the arena, the state block and the constant block are numbers by now. */
 #include "codegen/kernel.h"
 #include "codegen/object.h"
 
-enum { CALL_STATE, CALL_ARENA, CALL_SCRATCH, CALL_INPUTS, CALL_OUTPUTS, CALL_CONSTANTS, CALL_TEAM, CALL_FIELDS };
+enum {
+    CALL_STATE,
+    CALL_ARENA,
+    CALL_SCRATCH,
+    CALL_INPUTS,
+    CALL_OUTPUTS,
+    CALL_CONSTANTS,
+    CALL_TEAM,
+    CALL_FIELDS
+};
 
 typedef struct Body {
     const ObjectPart *part;
@@ -56,7 +65,8 @@ static LLVMValueRef *load_pointers(const Body *body, LLVMValueRef base, int coun
 static LLVMValueRef at_offset(const Body *body, LLVMValueRef base, int64_t offset)
 {
     LLVMValueRef index = LLVMConstInt(body->i64, (unsigned long long)offset, 0);
-    return offset == 0 ? base : LLVMBuildInBoundsGEP2(body->builder, body->byte, base, &index, 1, "");
+    return offset == 0 ? base
+                       : LLVMBuildInBoundsGEP2(body->builder, body->byte, base, &index, 1, "");
 }
 
 static LLVMValueRef slot_pointer(const Body *body, const Slot *slot)
@@ -67,7 +77,8 @@ static LLVMValueRef slot_pointer(const Body *body, const Slot *slot)
     case SLOT_RESULT:
         return body->outputs[slot->index];
     case SLOT_STATE:
-        return at_offset(body, body->fields[CALL_STATE], body->part->module->state_offsets[slot->index]);
+        return at_offset(body, body->fields[CALL_STATE],
+                         body->part->module->state_offsets[slot->index]);
     case SLOT_CONSTANT:
         return at_offset(body, body->fields[CALL_CONSTANTS], slot->offset);
     case SLOT_TEMPORARY:
@@ -103,7 +114,8 @@ static void add_call(Body *body, const Call *call)
     in[count] = body->scratch;
     in[count + 1] = body->member;
     in[count + 2] = body->members;
-    LLVMBuildCall2(body->builder, LLVMGlobalGetValueType(callee), callee, in, (unsigned)count + 3, "");
+    LLVMBuildCall2(body->builder, LLVMGlobalGetValueType(callee), callee, in, (unsigned)count + 3,
+                   "");
 }
 
 static LLVMValueRef declare_barrier(const Body *body)
@@ -137,11 +149,16 @@ static void open_body(Body *body, int index)
     const Function *function = body->schedule->function;
     body->inputs = load_pointers(body, body->fields[CALL_INPUTS], function->input_count);
     body->outputs = load_pointers(body, body->fields[CALL_OUTPUTS], function->result_count);
-    LLVMTypeRef word = LLVMIntTypeInContext(part->context, (unsigned)part->module->target->pointer_bytes * 8);
-    LLVMValueRef bytes = LLVMConstInt(word, (unsigned long long)object_scratch_bytes(body->schedule), 0);
-    LLVMValueRef offset = LLVMBuildMul(body->builder, LLVMBuildZExt(body->builder, body->member, word, ""), bytes, "");
-    body->scratch = LLVMBuildGEP2(body->builder, body->byte, body->fields[CALL_SCRATCH], &offset, 1, "");
-    body->several = LLVMBuildICmp(body->builder, LLVMIntUGT, body->members, LLVMConstInt(body->i32, 1, 0), "");
+    LLVMTypeRef word =
+        LLVMIntTypeInContext(part->context, (unsigned)part->module->target->pointer_bytes * 8);
+    LLVMValueRef bytes =
+        LLVMConstInt(word, (unsigned long long)object_scratch_bytes(body->schedule), 0);
+    LLVMValueRef offset = LLVMBuildMul(
+        body->builder, LLVMBuildZExt(body->builder, body->member, word, ""), bytes, "");
+    body->scratch =
+        LLVMBuildGEP2(body->builder, body->byte, body->fields[CALL_SCRATCH], &offset, 1, "");
+    body->several =
+        LLVMBuildICmp(body->builder, LLVMIntUGT, body->members, LLVMConstInt(body->i32, 1, 0), "");
 }
 
 LLVMValueRef object_add_body(const ObjectPart *part, int index)

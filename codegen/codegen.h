@@ -6,7 +6,14 @@
 #include "ir/recipe.h"
 
 typedef enum ThreadKind { THREADS_OPENMP, THREADS_NONE, THREADS_HOST } ThreadKind;
-typedef enum EmitKind { EMIT_EXECUTABLE, EMIT_SHARED, EMIT_STATIC, EMIT_OBJECT, EMIT_LLVM, EMIT_ASSEMBLY } EmitKind;
+typedef enum EmitKind {
+    EMIT_EXECUTABLE,
+    EMIT_SHARED,
+    EMIT_STATIC,
+    EMIT_OBJECT,
+    EMIT_LLVM,
+    EMIT_ASSEMBLY
+} EmitKind;
 
 typedef struct InputClasses {
     const char *input;
@@ -16,10 +23,11 @@ typedef struct InputClasses {
 typedef struct CodegenOptions {
     EmitKind emit;
     ThreadKind threads;
-    bool weights_beside;  /* --weights=beside */
-    const char *weights_file; /* with it: what the file beside the program is called; NULL: MODEL.safetensors */
-    bool static_libc;     /* --static: link libc in as well */
-    const Recipe *recipe; /* NULL: inference only */
+    bool weights_beside;      /* --weights=beside */
+    const char *weights_file; /* with it: what the file beside the program is called; NULL:
+                                 MODEL.safetensors */
+    bool static_libc;         /* --static: link libc in as well */
+    const Recipe *recipe;     /* NULL: inference only */
     const InputClasses *labels;
     int label_count;
     const char *compiler; /* "ingot 0.1.0" */
@@ -32,19 +40,22 @@ typedef struct CodegenObject {
     size_t size;
 } CodegenObject;
 
-/* emit.c: the object files of the whole module, *count of them, to be linked together: the first holds function bodies,
- * descriptor (`ingot_descriptor`, hidden) and public functions (codegen/public.def, the only symbols with
- * default visibility); the others hold kernels under hidden names "MODEL.KERNEL". How kernels are spread over objects
- * depends on the module alone, so all bytes do not depend on options->jobs. NULL and errors otherwise. */
+/* emit.c: the object files of the whole module, *count of them, to be linked together: the first
+ * holds function bodies, descriptor (`ingot_descriptor`, hidden) and public functions
+ * (codegen/public.def, the only symbols with default visibility); the others hold kernels under
+ * hidden names "MODEL.KERNEL". How kernels are spread over objects depends on the module alone, so
+ * all bytes do not depend on options->jobs. NULL and errors otherwise. */
 CodegenObject *codegen_objects(const Module *module, const CodegenOptions *options, int *count);
 
-/* emit.c: what codegen_objects() makes, as text: LLVM IR (EMIT_LLVM) or assembly (EMIT_ASSEMBLY), by options->emit. */
+/* emit.c: what codegen_objects() makes, as text: LLVM IR (EMIT_LLVM) or assembly (EMIT_ASSEMBLY),
+ * by options->emit. */
 bool codegen_print(const Module *module, const CodegenOptions *options, Text *text);
 
 /* header.c: the C header of a library: documented, self-contained. */
 void codegen_header(const Module *module, const CodegenOptions *options, Text *text);
 
-/* link.c: writes `path` (and, for libraries, the header beside it; and weights beside, if so asked), whole or not at all. */
+/* link.c: writes `path` (and, for libraries, the header beside it; and weights beside, if so
+ * asked), whole or not at all. */
 bool codegen_write(const Module *module, const CodegenOptions *options, const char *path);
 
 #endif

@@ -1,4 +1,5 @@
-/* What a model tells the runtime about itself: the constant IngotModel of runtime/model.h, field by field in that order.
+/* What a model tells the runtime about itself: the constant IngotModel of runtime/model.h, field by
+ * field in that order.
  *
  * LLVM lays a structure out by the same rules as C does, on 32- and 64-bit targets alike;
  * tests/unit/test_codegen_descriptor.c has a C compiler read one back. */
@@ -143,7 +144,8 @@ static LLVMValueRef outputs(const ObjectPart *part, const Function *function)
     for (int i = 0; i < function->result_count; i++) {
         const Result *result = &function->results[i];
         TensorType type = node_resolve(result->node)->type;
-        TensorFacts facts = {.name = result->name ? result->name : arena_print(part->arena, "output%d", i),
+        TensorFacts facts = {.name = result->name ? result->name
+                                                  : arena_print(part->arena, "output%d", i),
                              .type = type,
                              .batched = is_batched(function, &type)};
         values[i] = tensor(part, &facts);
@@ -195,9 +197,9 @@ static LLVMValueRef dataset(const ObjectPart *part, const DataRecipe *data)
                                  number64(part, column->first), number64(part, column->count)};
         columns[i] = record(part, fields, 4);
     }
-    LLVMValueRef fields[] = {text(part, data->path),          list(part, columns, data->column_count),
-                             number32(part, data->format),    number32(part, data->column_count),
-                             number32(part, data->header),    number32(part, data->separator)};
+    LLVMValueRef fields[] = {text(part, data->path),       list(part, columns, data->column_count),
+                             number32(part, data->format), number32(part, data->column_count),
+                             number32(part, data->header), number32(part, data->separator)};
     return record(part, fields, 6);
 }
 
@@ -276,7 +278,8 @@ LLVMValueRef object_add_descriptor(const ObjectPart *part, const LLVMValueRef *b
     LLVMValueRef fields[] = {
         text(part, part->prefix),
         text(part, part->options->compiler),
-        text(part, arena_print(part->arena, "%s, %s", module->target->triple, module->target->name)),
+        text(part,
+             arena_print(part->arena, "%s, %s", module->target->triple, module->target->name)),
         states(part),
         functions(part, bodies),
         recipe_record(part),

@@ -1,12 +1,13 @@
 /* Modules into machine code.
  *
- * The first object holds bodies, descriptor and public functions; the kernels, in the order of the module, fill further
- * ones, KERNELS_EACH of them in each. Every object has an LLVM context of its own, so `jobs` threads can work on them at
- * once, and what is in which object does not depend on how many there are. Text output has it all in one module, which
- * other tools can read.
+ * The first object holds bodies, descriptor and public functions; the kernels, in the order of the
+ * module, fill further ones, KERNELS_EACH of them in each. Every object has an LLVM context of its
+ * own, so `jobs` threads can work on them at once, and what is in which object does not depend on
+ * how many there are. Text output has it all in one module, which other tools can read.
  *
- * The passes are few: kernels come with their schedule decided, so all that is wanted is values in registers, each
- * computed once and as far outside as it can be. Nothing unrolls, vectorises, inlines or knows a library. */
+ * The passes are few: kernels come with their schedule decided, so all that is wanted is values in
+ * registers, each computed once and as far outside as it can be. Nothing unrolls, vectorises,
+ * inlines or knows a library. */
 #include "codegen/codegen.h"
 #include "codegen/kernel.h"
 #include "codegen/object.h"
@@ -23,14 +24,15 @@
 
 enum { KERNELS_EACH = 4, JOBS_LIMIT = 64 };
 
-static const char passes[] = "function("
-                             "sroa,"           /* locals into registers */
-                             "early-cse,"      /* the same address or number computed once */
-                             "loop-mssa(licm)," /* what a loop does not change, in front of it */
-                             "instcombine<no-verify-fixpoint>," /* forms instruction selection likes */
-                             "simplifycfg,"
-                             "early-cse<memssa>,"
-                             "adce)";
+static const char passes[] =
+    "function("
+    "sroa,"                            /* locals into registers */
+    "early-cse,"                       /* the same address or number computed once */
+    "loop-mssa(licm),"                 /* what a loop does not change, in front of it */
+    "instcombine<no-verify-fixpoint>," /* forms instruction selection likes */
+    "simplifycfg,"
+    "early-cse<memssa>,"
+    "adce)";
 
 typedef struct Part {
     const char *name;
@@ -109,7 +111,8 @@ static void build_part(const ObjectPart *object, const Part *part)
 {
     for (int i = part->first_kernel; i < part->last_kernel; i++) {
         const Kernel *kernel = object->module->kernels[i];
-        codegen_kernel(object->llvm, object->module->target, kernel, object_kernel_symbol(object, kernel));
+        codegen_kernel(object->llvm, object->module->target, kernel,
+                       object_kernel_symbol(object, kernel));
     }
     if (part->model)
         build_model(object);
@@ -171,7 +174,8 @@ static void compile_part(const Work *work, Part *part)
 static void *run_worker(void *argument)
 {
     Work *work = argument;
-    for (int i = atomic_fetch_add(&work->next, 1); i < work->part_count; i = atomic_fetch_add(&work->next, 1))
+    for (int i = atomic_fetch_add(&work->next, 1); i < work->part_count;
+         i = atomic_fetch_add(&work->next, 1))
         compile_part(work, &work->parts[i]);
     return NULL;
 }
@@ -179,7 +183,8 @@ static void *run_worker(void *argument)
 static void run_jobs(Work *work)
 {
     pthread_t threads[JOBS_LIMIT];
-    int wanted = work->options->jobs < work->part_count ? work->options->jobs : work->part_count, started = 0;
+    int wanted = work->options->jobs < work->part_count ? work->options->jobs : work->part_count,
+        started = 0;
     wanted = wanted < JOBS_LIMIT ? wanted : JOBS_LIMIT;
     while (started < wanted - 1 && pthread_create(&threads[started], NULL, run_worker, work) == 0)
         started++;
@@ -198,9 +203,10 @@ static void divide(Work *work, Arena *arena)
     work->parts[0] = (Part){.name = arena_print(arena, "%s_model.o", prefix), .model = true};
     for (int i = 1; i < work->part_count; i++) {
         int first = (i - 1) * KERNELS_EACH, last = first + KERNELS_EACH;
-        work->parts[i] = (Part){.name = arena_print(arena, "%s_kernels_%d.o", prefix, i - 1),
-                                .first_kernel = first,
-                                .last_kernel = last < module->kernel_count ? last : module->kernel_count};
+        work->parts[i] =
+            (Part){.name = arena_print(arena, "%s_kernels_%d.o", prefix, i - 1),
+                   .first_kernel = first,
+                   .last_kernel = last < module->kernel_count ? last : module->kernel_count};
     }
 }
 
@@ -218,7 +224,8 @@ CodegenObject *codegen_objects(const Module *module, const CodegenOptions *optio
         LLVMMemoryBufferRef buffer = work.parts[i].buffer;
         size_t size = LLVMGetBufferSize(buffer);
         objects[i] = (CodegenObject){
-            work.parts[i].name, arena_copy_bytes(module->arena, LLVMGetBufferStart(buffer), size), size};
+            work.parts[i].name, arena_copy_bytes(module->arena, LLVMGetBufferStart(buffer), size),
+            size};
         LLVMDisposeMemoryBuffer(buffer);
     }
     *count = work.part_count;

@@ -5,12 +5,13 @@
  *     vector v = 0..8 { … }     the body once, with <8 x …> values
  *     parallel j = 0..512 { … } the member's run of iterations
  *
- * Nothing is decided here: a loop that should be unrolled says so in the nest. Loops of one iteration are
- * no loops, since lowering makes many of them.
+ * Nothing is decided here: a loop that should be unrolled says so in the nest. Loops of one
+ * iteration are no loops, since lowering makes many of them.
  *
- * Locals are allocas at the function's entry, always accessed in whole vectors of the loop's width at offsets that
- * are numbers, so that SROA turns each into a register. Their padding lanes (a partial vector whose first lane lies at a
- * multiple of the vector's width) are read and written freely: whoever lowers pads the rows of a local.
+ * Locals are allocas at the function's entry, always accessed in whole vectors of the loop's width
+ * at offsets that are numbers, so that SROA turns each into a register. Their padding lanes (a
+ * partial vector whose first lane lies at a multiple of the vector's width) are read and written
+ * freely: whoever lowers pads the rows of a local.
  *
  * Expressions are in kernel_expr.c, loads and stores in kernel_memory.c. */
 #include "codegen/kernel_parts.h"
@@ -107,8 +108,8 @@ static void gen_vector(Gen *g, const Stmt *loop)
     g->lanes = g->active = 1;
 }
 
-/* Parallel loops: the iterations of `loop` and of those that are its whole body are numbered through, member m of n
- * gets the m-th of n runs, and each number is taken apart again. */
+/* Parallel loops: the iterations of `loop` and of those that are its whole body are numbered
+ * through, member m of n gets the m-th of n runs, and each number is taken apart again. */
 
 enum { NEST_LIMIT = 16 };
 
@@ -137,20 +138,21 @@ static LLVMValueRef minimum(Gen *g, LLVMValueRef a, LLVMValueRef b)
     return LLVMBuildSelect(g->builder, LLVMBuildICmp(g->builder, LLVMIntULT, a, b, ""), a, b, "");
 }
 
-/* First iteration and the one behind the last of this member: every member gets total/members of them, and the first
- * total%members get one more. */
+/* First iteration and the one behind the last of this member: every member gets total/members of
+ * them, and the first total%members get one more. */
 static void split_run(Gen *g, int64_t total, LLVMValueRef *first, LLVMValueRef *last)
 {
     LLVMBuilderRef b = g->builder;
     unsigned place = (unsigned)g->kernel->argument_count + 1;
     LLVMValueRef member = LLVMBuildZExt(b, LLVMGetParam(g->function, place), g->index_type, "");
-    LLVMValueRef members = LLVMBuildZExt(b, LLVMGetParam(g->function, place + 1), g->index_type, "");
+    LLVMValueRef members =
+        LLVMBuildZExt(b, LLVMGetParam(g->function, place + 1), g->index_type, "");
     LLVMValueRef share = LLVMBuildUDiv(b, gen_index(g, total), members, "");
     LLVMValueRef rest = LLVMBuildURem(b, gen_index(g, total), members, "");
     *first = LLVMBuildAdd(b, LLVMBuildMul(b, member, share, ""), minimum(g, member, rest), "");
     LLVMValueRef more = LLVMBuildICmp(b, LLVMIntULT, member, rest, "");
-    *last = LLVMBuildAdd(b, LLVMBuildAdd(b, *first, share, ""), LLVMBuildZExt(b, more, g->index_type, ""),
-                         "");
+    *last = LLVMBuildAdd(b, LLVMBuildAdd(b, *first, share, ""),
+                         LLVMBuildZExt(b, more, g->index_type, ""), "");
 }
 
 /* Binds the variables of the nest to what iteration `number` stands for. */
@@ -164,7 +166,8 @@ static void bind_nest(Gen *g, const Nest *nest, LLVMValueRef number)
             number = LLVMBuildUDiv(g->builder, number, trips, "");
         }
         LLVMValueRef scaled = LLVMBuildNSWMul(g->builder, trip, gen_index(g, loop->step), "");
-        bind_value(g, loop, LLVMBuildNSWAdd(g->builder, scaled, gen_index(g, loop->begin), loop->var->name));
+        bind_value(g, loop,
+                   LLVMBuildNSWAdd(g->builder, scaled, gen_index(g, loop->begin), loop->var->name));
     }
 }
 
@@ -177,7 +180,8 @@ static void gen_parallel(Gen *g, const Stmt *loop)
     split_run(g, nest.total, &first, &last);
     LLVMBasicBlockRef before = LLVMGetInsertBlock(g->builder);
     LLVMBasicBlockRef body = append_block(g, "parallel"), after = append_block(g, "");
-    LLVMBuildCondBr(g->builder, LLVMBuildICmp(g->builder, LLVMIntULT, first, last, ""), body, after);
+    LLVMBuildCondBr(g->builder, LLVMBuildICmp(g->builder, LLVMIntULT, first, last, ""), body,
+                    after);
     LLVMPositionBuilderAtEnd(g->builder, body);
     LLVMValueRef number = LLVMBuildPhi(g->builder, g->index_type, "");
     LLVMAddIncoming(number, &first, &before, 1);
@@ -211,7 +215,8 @@ static void gen_loop(Gen *g, const Stmt *loop)
 static void gen_let(Gen *g, const Stmt *stmt)
 {
     if (g->temp_count == g->temp_capacity)
-        g->temps = arena_grow(g->arena, g->temps, g->temp_count, &g->temp_capacity, sizeof *g->temps);
+        g->temps =
+            arena_grow(g->arena, g->temps, g->temp_count, &g->temp_capacity, sizeof *g->temps);
     Operand value = gen_expr(g, stmt->value);
     g->temps[g->temp_count++] = (TempValue){stmt->temp, value};
 }
@@ -220,7 +225,8 @@ static void gen_let(Gen *g, const Stmt *stmt)
 static void gen_local(Gen *g, const Stmt *stmt)
 {
     if (g->local_count == g->local_capacity)
-        g->locals = arena_grow(g->arena, g->locals, g->local_count, &g->local_capacity, sizeof *g->locals);
+        g->locals =
+            arena_grow(g->arena, g->locals, g->local_count, &g->local_capacity, sizeof *g->locals);
     int64_t bytes = (stmt->buffer->count * element_bytes(stmt->buffer->element) + 127) / 64 * 64;
     LLVMTypeRef type = LLVMArrayType2(LLVMInt8TypeInContext(g->context), (uint64_t)bytes);
     LLVMValueRef pointer = LLVMBuildAlloca(g->entry_builder, type, stmt->buffer->name);
@@ -232,8 +238,9 @@ static void gen_local(Gen *g, const Stmt *stmt)
 static bool is_multiply_add(const Stmt *stmt)
 {
     const Expr *value = stmt->value;
-    return stmt->mode == STORE_ADD && element_is_float(stmt->buffer->element) && value->kind == EXPR_APPLY &&
-           value->op == OP_mul && value->element == stmt->buffer->element;
+    return stmt->mode == STORE_ADD && element_is_float(stmt->buffer->element) &&
+           value->kind == EXPR_APPLY && value->op == OP_mul &&
+           value->element == stmt->buffer->element;
 }
 
 static void gen_store_stmt(Gen *g, const Stmt *stmt)
@@ -281,8 +288,8 @@ static void gen_block(Gen *g, const Stmt *list)
 static void add_text_attribute(LLVMValueRef function, const char *key, const char *value)
 {
     LLVMContextRef context = LLVMGetModuleContext(LLVMGetGlobalParent(function));
-    LLVMAttributeRef attribute = LLVMCreateStringAttribute(context, key, (unsigned)strlen(key), value,
-                                                           (unsigned)strlen(value));
+    LLVMAttributeRef attribute = LLVMCreateStringAttribute(context, key, (unsigned)strlen(key),
+                                                           value, (unsigned)strlen(value));
     LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, attribute);
 }
 
@@ -302,8 +309,10 @@ void codegen_function_attributes(LLVMValueRef function, const Target *target)
     add_text_attribute(function, "denormal-fp-math", "preserve-sign,preserve-sign");
     add_text_attribute(function, "no-builtins", "");
     if (target->architecture == ARCHITECTURE_X86_64) { /* else 512-bit vectors are split in two */
-        add_text_attribute(function, "prefer-vector-width", target->vector_bits == 512 ? "512" : "256");
-        add_text_attribute(function, "min-legal-vector-width", target->vector_bits == 512 ? "512" : "256");
+        add_text_attribute(function, "prefer-vector-width",
+                           target->vector_bits == 512 ? "512" : "256");
+        add_text_attribute(function, "min-legal-vector-width",
+                           target->vector_bits == 512 ? "512" : "256");
     }
     add_attribute(function, (unsigned)LLVMAttributeFunctionIndex, "nounwind", 0);
 }
@@ -350,7 +359,8 @@ static void bind_scratch(Gen *g)
     g->scratch = ARENA_ARRAY(g->arena, LLVMValueRef, g->kernel->scratch_count);
     for (int i = 0; i < g->kernel->scratch_count; i++) {
         LLVMValueRef index = gen_index(g, offset);
-        g->scratch[i] = LLVMBuildInBoundsGEP2(g->builder, byte, base, &index, 1, g->kernel->scratch[i]->name);
+        g->scratch[i] =
+            LLVMBuildInBoundsGEP2(g->builder, byte, base, &index, 1, g->kernel->scratch[i]->name);
         offset += scratch_buffer_bytes(g->kernel->scratch[i]);
     }
 }
@@ -365,7 +375,8 @@ static void gen_body(Gen *g)
         LLVMValueRef member = LLVMGetParam(g->function, (unsigned)g->kernel->argument_count + 1);
         LLVMValueRef zero = LLVMConstInt(LLVMTypeOf(member), 0, 0);
         LLVMBasicBlockRef away = append_block(g, "away");
-        LLVMBuildCondBr(g->builder, LLVMBuildICmp(g->builder, LLVMIntEQ, member, zero, ""), body, away);
+        LLVMBuildCondBr(g->builder, LLVMBuildICmp(g->builder, LLVMIntEQ, member, zero, ""), body,
+                        away);
         LLVMPositionBuilderAtEnd(g->builder, away);
         LLVMBuildRetVoid(g->builder);
     } else {
@@ -379,8 +390,8 @@ static void gen_body(Gen *g)
     LLVMBuildRetVoid(g->builder);
 }
 
-LLVMValueRef codegen_kernel_declare(LLVMModuleRef module, const Target *target, const Kernel *kernel,
-                                    const char *symbol)
+LLVMValueRef codegen_kernel_declare(LLVMModuleRef module, const Target *target,
+                                    const Kernel *kernel, const char *symbol)
 {
     LLVMValueRef known = LLVMGetNamedFunction(module, symbol);
     if (known)

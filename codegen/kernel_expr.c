@@ -1,7 +1,8 @@
 /* Expressions of a kernel.
  *
- * Inside a vector loop a value is either one for all lanes or a vector; what does not depend on the lane stays one value
- * for as long as it can, so a multiplier is loaded once and broadcast by the instruction that uses it. */
+ * Inside a vector loop a value is either one for all lanes or a vector; what does not depend on the
+ * lane stays one value for as long as it can, so a multiplier is loaded once and broadcast by the
+ * instruction that uses it. */
 #include "codegen/kernel_parts.h"
 
 LLVMValueRef gen_index(const Gen *g, int64_t number)
@@ -18,7 +19,8 @@ LLVMValueRef gen_lane(Gen *g, Operand operand, int lane)
 {
     if (!operand.vector)
         return operand.value;
-    LLVMValueRef place = LLVMConstInt(LLVMInt32TypeInContext(g->context), (unsigned long long)lane, 0);
+    LLVMValueRef place =
+        LLVMConstInt(LLVMInt32TypeInContext(g->context), (unsigned long long)lane, 0);
     return LLVMBuildExtractElement(g->builder, operand.value, place, "");
 }
 
@@ -132,7 +134,8 @@ static Operand gen_lanes(Gen *g, const Expr *expr)
 {
     Binding *binding = &g->bindings[expr->var->id], outer = *binding;
     int lanes = g->lanes, active = g->active;
-    *binding = expr->lanes > 1 ? (Binding){.kind = BINDING_LANE} : (Binding){.kind = BINDING_NUMBER};
+    *binding =
+        expr->lanes > 1 ? (Binding){.kind = BINDING_LANE} : (Binding){.kind = BINDING_NUMBER};
     g->lanes = g->active = expr->lanes;
     g->epoch++; /* the same expression has another value in here */
     LLVMValueRef value = gen_splat(g, gen_expr(g, expr->in[0]));
@@ -142,8 +145,10 @@ static Operand gen_lanes(Gen *g, const Expr *expr)
     g->epoch++;
     ElementType elements[2] = {expr->element, expr->element};
     for (int half = expr->lanes / 2; half >= 1; half /= 2) {
-        LLVMValueRef halves[2] = {part_of_vector(g, value, 0, half), part_of_vector(g, value, half, half)};
-        value = codegen_apply(g->builder, g->target, expr->op, expr->element, elements, halves, half);
+        LLVMValueRef halves[2] = {part_of_vector(g, value, 0, half),
+                                  part_of_vector(g, value, half, half)};
+        value =
+            codegen_apply(g->builder, g->target, expr->op, expr->element, elements, halves, half);
     }
     return (Operand){value, false};
 }
@@ -169,8 +174,8 @@ static Operand gen_new_expr(Gen *g, const Expr *expr)
     INGOT_BUG("kernel @%s: expression of kind %d", g->kernel->name, (int)expr->kind);
 }
 
-/* Expressions are shared; within one statement each is emitted once. The table forgets on collision, which costs
- * a repetition and nothing else. */
+/* Expressions are shared; within one statement each is emitted once. The table forgets on
+ * collision, which costs a repetition and nothing else. */
 Operand gen_expr(Gen *g, const Expr *expr)
 {
     Memo *memo = &g->memo[((uintptr_t)expr >> 6) % MEMO_SLOTS];

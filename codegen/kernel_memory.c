@@ -1,12 +1,14 @@
 /* Loads and stores of a kernel.
  *
- * An address is the buffer, plus its loop variables from the outermost inwards, plus a number: so what an outer loop
- * fixes is computed there, and the number becomes the displacement of the instruction.
+ * An address is the buffer, plus its loop variables from the outermost inwards, plus a number: so
+ * what an outer loop fixes is computed there, and the number becomes the displacement of the
+ * instruction.
  *
- * In a vector loop the elements of the lanes lie side by side (one vector access), all in one place (one value for all
- * lanes), backwards (a vector access and a shuffle), or anywhere (lane after lane). A partial vector must not touch
- * memory behind its last lane: it is masked where the processor has cheap masks, else put together from smaller pieces, 5 lanes
- * being 4 and 1. Locals have padding and are always accessed whole.
+ * In a vector loop the elements of the lanes lie side by side (one vector access), all in one place
+ * (one value for all lanes), backwards (a vector access and a shuffle), or anywhere (lane after
+ * lane). A partial vector must not touch memory behind its last lane: it is masked where the
+ * processor has cheap masks, else put together from smaller pieces, 5 lanes being 4 and 1. Locals
+ * have padding and are always accessed whole.
  *
  * bool is one byte in memory, not 0 meaning true, and one bit in a value. */
 #include "codegen/kernel_parts.h"
@@ -25,8 +27,9 @@ static LLVMValueRef from_memory(Gen *g, ElementType element, LLVMValueRef value)
 
 static LLVMValueRef to_memory(Gen *g, ElementType element, LLVMValueRef value, int lanes)
 {
-    return element == TYPE_BOOL ? LLVMBuildZExt(g->builder, value, memory_type(g, element, lanes), "")
-                                : value;
+    return element == TYPE_BOOL
+               ? LLVMBuildZExt(g->builder, value, memory_type(g, element, lanes), "")
+               : value;
 }
 
 /* Places */
@@ -43,7 +46,8 @@ static LLVMValueRef base_pointer(const Gen *g, const Buffer *buffer)
     INGOT_BUG("kernel @%s: local %s is used outside of its block", g->kernel->name, buffer->name);
 }
 
-static LLVMValueRef step_pointer(Gen *g, ElementType element, LLVMValueRef pointer, LLVMValueRef index)
+static LLVMValueRef step_pointer(Gen *g, ElementType element, LLVMValueRef pointer,
+                                 LLVMValueRef index)
 {
     return LLVMBuildGEP2(g->builder, memory_type(g, element, 1), pointer, &index, 1, "");
 }
@@ -63,7 +67,8 @@ typedef struct Parts {
 static void add_term(const Gen *g, Parts *parts, const Term *term)
 {
     if (parts->count == (int)(sizeof parts->terms / sizeof parts->terms[0]))
-        INGOT_BUG("kernel @%s: an offset depends on more than %d variables", g->kernel->name, parts->count);
+        INGOT_BUG("kernel @%s: an offset depends on more than %d variables", g->kernel->name,
+                  parts->count);
     int depth = g->bindings[term->var->id].depth, place = parts->count++;
     for (; place > 0 && g->bindings[parts->terms[place - 1].var->id].depth > depth; place--)
         parts->terms[place] = parts->terms[place - 1];
@@ -91,7 +96,8 @@ static void split_offset(const Gen *g, Affine offset, Parts *parts)
 }
 
 /* Scratch and locals begin at a multiple of 64; arguments may be anything their element allows. */
-static unsigned known_alignment(const Gen *g, const Buffer *buffer, const Parts *parts, bool dynamic)
+static unsigned known_alignment(const Gen *g, const Buffer *buffer, const Parts *parts,
+                                bool dynamic)
 {
     int64_t bytes = element_bytes(buffer->element), alignment = 64;
     if (buffer->kind == BUFFER_ARGUMENT || dynamic)
@@ -106,7 +112,8 @@ static unsigned known_alignment(const Gen *g, const Buffer *buffer, const Parts 
     return (unsigned)alignment;
 }
 
-Place gen_place(Gen *g, const Buffer *buffer, Affine offset, const Expr *dynamic, int64_t dynamic_factor)
+Place gen_place(Gen *g, const Buffer *buffer, Affine offset, const Expr *dynamic,
+                int64_t dynamic_factor)
 {
     Parts parts;
     split_offset(g, offset, &parts);
@@ -122,7 +129,8 @@ Place gen_place(Gen *g, const Buffer *buffer, Affine offset, const Expr *dynamic
     if (dynamic) {
         Operand index = gen_expr(g, dynamic);
         int lanes = index.vector ? g->lanes : 1;
-        LLVMTypeRef type = index.vector ? LLVMVectorType(g->index_type, (unsigned)lanes) : g->index_type;
+        LLVMTypeRef type =
+            index.vector ? LLVMVectorType(g->index_type, (unsigned)lanes) : g->index_type;
         LLVMValueRef value = LLVMBuildIntCast2(g->builder, index.value, type, 1, "");
         LLVMValueRef factor = codegen_splat(g->builder, gen_index(g, dynamic_factor), lanes);
         value = LLVMBuildNSWMul(g->builder, value, factor, "");
@@ -132,7 +140,8 @@ Place gen_place(Gen *g, const Buffer *buffer, Affine offset, const Expr *dynamic
             place.pointer = step_pointer(g, buffer->element, place.pointer, value);
     }
     if (parts.constant != 0)
-        place.pointer = step_pointer(g, buffer->element, place.pointer, gen_index(g, parts.constant));
+        place.pointer =
+            step_pointer(g, buffer->element, place.pointer, gen_index(g, parts.constant));
     return place;
 }
 
@@ -141,13 +150,15 @@ static LLVMValueRef lane_pointer(Gen *g, const Place *place, int lane)
 {
     LLVMValueRef pointer = place->pointer;
     if (place->dynamic_lanes) {
-        LLVMValueRef index = LLVMConstInt(LLVMInt32TypeInContext(g->context), (unsigned long long)lane, 0);
+        LLVMValueRef index =
+            LLVMConstInt(LLVMInt32TypeInContext(g->context), (unsigned long long)lane, 0);
         index = LLVMBuildExtractElement(g->builder, place->dynamic_lanes, index, "");
         pointer = step_pointer(g, place->buffer->element, pointer, index);
     }
     if (lane * place->lane_factor == 0)
         return pointer;
-    return step_pointer(g, place->buffer->element, pointer, gen_index(g, lane * place->lane_factor));
+    return step_pointer(g, place->buffer->element, pointer,
+                        gen_index(g, lane * place->lane_factor));
 }
 
 /* Plain accesses of `lanes` elements side by side. */
@@ -155,7 +166,8 @@ static LLVMValueRef lane_pointer(Gen *g, const Place *place, int lane)
 static LLVMValueRef load_lanes(Gen *g, const Place *place, LLVMValueRef pointer, int lanes,
                                unsigned alignment)
 {
-    LLVMValueRef value = LLVMBuildLoad2(g->builder, memory_type(g, place->buffer->element, lanes), pointer, "");
+    LLVMValueRef value =
+        LLVMBuildLoad2(g->builder, memory_type(g, place->buffer->element, lanes), pointer, "");
     LLVMSetAlignment(value, alignment);
     return value;
 }
@@ -182,7 +194,8 @@ static LLVMValueRef lane_numbers(Gen *g, int first, int count, int total)
 {
     LLVMValueRef *numbers = ARENA_ARRAY(g->arena, LLVMValueRef, total);
     for (int i = 0; i < total; i++)
-        numbers[i] = i < count ? lane_number(g, first + i) : LLVMGetPoison(LLVMInt32TypeInContext(g->context));
+        numbers[i] = i < count ? lane_number(g, first + i)
+                               : LLVMGetPoison(LLVMInt32TypeInContext(g->context));
     return LLVMConstVector(numbers, (unsigned)total);
 }
 
@@ -195,10 +208,11 @@ static LLVMValueRef active_mask(Gen *g)
     return LLVMConstVector(bits, (unsigned)g->lanes);
 }
 
-/* llvm.masked.load(ptr, [align], mask, otherwise), llvm.masked.store(value, ptr, [align], mask): the alignment was an operand
- * until LLVM 21 and is an attribute of the pointer since. Without one it is 1, which costs nothing where masks exist. */
-static LLVMValueRef call_masked(Gen *g, const char *name, LLVMTypeRef vector, LLVMValueRef *in, int in_count,
-                                int mask_place, unsigned alignment)
+/* llvm.masked.load(ptr, [align], mask, otherwise), llvm.masked.store(value, ptr, [align], mask):
+ * the alignment was an operand until LLVM 21 and is an attribute of the pointer since. Without one
+ * it is 1, which costs nothing where masks exist. */
+static LLVMValueRef call_masked(Gen *g, const char *name, LLVMTypeRef vector, LLVMValueRef *in,
+                                int in_count, int mask_place, unsigned alignment)
 {
     unsigned id = LLVMLookupIntrinsicID(name, __builtin_strlen(name));
     LLVMTypeRef overloads[2] = {vector, LLVMPointerTypeInContext(g->context, 0)};
@@ -215,12 +229,13 @@ static LLVMValueRef call_masked(Gen *g, const char *name, LLVMTypeRef vector, LL
     return LLVMBuildCall2(g->builder, type, callee, all, (unsigned)count, "");
 }
 
-/* AVX and AVX2 have masked loads of 4- and 8-byte elements that are fast everywhere; their masked stores are slow on some
- * processors. */
+/* AVX and AVX2 have masked loads of 4- and 8-byte elements that are fast everywhere; their masked
+ * stores are slow on some processors. */
 static bool masks_load(const Gen *g, const Place *place)
 {
-    return g->target->masked || (g->target->architecture == ARCHITECTURE_X86_64 &&
-                                 g->target->vector_bits >= 256 && element_bytes(place->buffer->element) >= 4);
+    return g->target->masked ||
+           (g->target->architecture == ARCHITECTURE_X86_64 && g->target->vector_bits >= 256 &&
+            element_bytes(place->buffer->element) >= 4);
 }
 
 static int largest_piece(int lanes)
@@ -233,23 +248,27 @@ static int largest_piece(int lanes)
 
 static LLVMValueRef piece_pointer(Gen *g, const Place *place, int first)
 {
-    return first == 0 ? place->pointer
-                      : step_pointer(g, place->buffer->element, place->pointer, gen_index(g, first));
+    return first == 0
+               ? place->pointer
+               : step_pointer(g, place->buffer->element, place->pointer, gen_index(g, first));
 }
 
 /* `vector` with the lanes of `piece` (count of them) at `first`. */
-static LLVMValueRef insert_piece(Gen *g, LLVMValueRef vector, LLVMValueRef piece, int first, int count)
+static LLVMValueRef insert_piece(Gen *g, LLVMValueRef vector, LLVMValueRef piece, int first,
+                                 int count)
 {
     if (count == 1)
         return LLVMBuildInsertElement(g->builder, vector, piece, lane_number(g, first), "");
     LLVMValueRef poison = LLVMGetPoison(LLVMTypeOf(piece));
-    LLVMValueRef wide = LLVMBuildShuffleVector(g->builder, piece, poison, lane_numbers(g, 0, count, g->lanes), "");
+    LLVMValueRef wide =
+        LLVMBuildShuffleVector(g->builder, piece, poison, lane_numbers(g, 0, count, g->lanes), "");
     if (first == 0)
         return wide;
     LLVMValueRef *numbers = ARENA_ARRAY(g->arena, LLVMValueRef, g->lanes);
     for (int i = 0; i < g->lanes; i++)
         numbers[i] = lane_number(g, i >= first && i < first + count ? g->lanes + i - first : i);
-    return LLVMBuildShuffleVector(g->builder, vector, wide, LLVMConstVector(numbers, (unsigned)g->lanes), "");
+    return LLVMBuildShuffleVector(g->builder, vector, wide,
+                                  LLVMConstVector(numbers, (unsigned)g->lanes), "");
 }
 
 static LLVMValueRef load_partial(Gen *g, const Place *place)
@@ -303,7 +322,8 @@ static bool is_whole(const Gen *g, const Place *place)
 
 static LLVMValueRef load_backwards(Gen *g, const Place *place)
 {
-    LLVMValueRef first = step_pointer(g, place->buffer->element, place->pointer, gen_index(g, 1 - g->lanes));
+    LLVMValueRef first =
+        step_pointer(g, place->buffer->element, place->pointer, gen_index(g, 1 - g->lanes));
     LLVMValueRef vector = load_lanes(g, place, first, g->lanes, element_alignment(place));
     LLVMValueRef *numbers = ARENA_ARRAY(g->arena, LLVMValueRef, g->lanes);
     for (int i = 0; i < g->lanes; i++)
@@ -316,7 +336,8 @@ static LLVMValueRef load_anywhere(Gen *g, const Place *place)
 {
     LLVMValueRef vector = LLVMConstNull(memory_type(g, place->buffer->element, g->lanes));
     for (int lane = 0; lane < g->active; lane++) {
-        LLVMValueRef value = load_lanes(g, place, lane_pointer(g, place, lane), 1, element_alignment(place));
+        LLVMValueRef value =
+            load_lanes(g, place, lane_pointer(g, place, lane), 1, element_alignment(place));
         vector = LLVMBuildInsertElement(g->builder, vector, value, lane_number(g, lane), "");
     }
     return vector;
@@ -347,8 +368,8 @@ Operand gen_load(Gen *g, const Place *place)
 
 /* Stores */
 
-static LLVMValueRef combine(Gen *g, ElementType element, StoreMode mode, LLVMValueRef old, LLVMValueRef value,
-                            LLVMValueRef product, int lanes)
+static LLVMValueRef combine(Gen *g, ElementType element, StoreMode mode, LLVMValueRef old,
+                            LLVMValueRef value, LLVMValueRef product, int lanes)
 {
     if (product)
         return codegen_multiply_add(g->builder, g->target, value, product, old);
@@ -366,7 +387,8 @@ static void store_side_by_side(Gen *g, const Place *place, StoreMode mode, Opera
     LLVMValueRef result = gen_splat(g, value);
     if (mode != STORE_SET) {
         LLVMValueRef old = from_memory(g, element, load_side_by_side(g, place));
-        result = combine(g, element, mode, old, result, product ? gen_splat(g, *product) : NULL, g->lanes);
+        result = combine(g, element, mode, old, result, product ? gen_splat(g, *product) : NULL,
+                         g->lanes);
     }
     result = to_memory(g, element, result, g->lanes);
     if (is_whole(g, place))
@@ -383,7 +405,8 @@ static void store_lane(Gen *g, const Place *place, int lane, StoreMode mode, Ope
     if (mode != STORE_SET) {
         LLVMValueRef old = load_lanes(g, place, pointer, 1, element_alignment(place));
         old = from_memory(g, element, old);
-        result = combine(g, element, mode, old, result, product ? gen_lane(g, *product, lane) : NULL, 1);
+        result =
+            combine(g, element, mode, old, result, product ? gen_lane(g, *product, lane) : NULL, 1);
     }
     store_lanes(g, to_memory(g, element, result, 1), pointer, element_alignment(place));
 }

@@ -1,4 +1,5 @@
-/* What the files kernel.c, kernel_expr.c and kernel_memory.c share: the state of translating one kernel. */
+/* What the files kernel.c, kernel_expr.c and kernel_memory.c share: the state of translating one
+ * kernel. */
 #ifndef INGOT_CODEGEN_KERNEL_PARTS_H
 #define INGOT_CODEGEN_KERNEL_PARTS_H
 
@@ -75,10 +76,11 @@ LLVMValueRef gen_lane(Gen *g, Operand operand, int lane);
 LLVMValueRef gen_index(const Gen *g, int64_t number); /* a constant of the index type */
 
 /* kernel_memory.c */
-Place gen_place(Gen *g, const Buffer *buffer, Affine offset, const Expr *dynamic, int64_t dynamic_factor);
+Place gen_place(Gen *g, const Buffer *buffer, Affine offset, const Expr *dynamic,
+                int64_t dynamic_factor);
 Operand gen_load(Gen *g, const Place *place);
-/* memory = combine(memory, value), lane after lane where lanes may meet. `product`, when not NULL, is multiplied with
- * `value` first, in one step with the addition. */
+/* memory = combine(memory, value), lane after lane where lanes may meet. `product`, when not NULL,
+ * is multiplied with `value` first, in one step with the addition. */
 void gen_store(Gen *g, const Place *place, StoreMode mode, Operand value, const Operand *product);
 
 #endif

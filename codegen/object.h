@@ -1,4 +1,5 @@
-/* The parts of a model's object beside its kernels: function bodies, descriptor, public functions. */
+/* The parts of a model's object beside its kernels: function bodies, descriptor, public functions.
+ */
 #ifndef INGOT_CODEGEN_OBJECT_H
 #define INGOT_CODEGEN_OBJECT_H
 
@@ -6,7 +7,8 @@
 
 #include "codegen/codegen.h"
 
-/* What the following build into. Several of them may work on one Module at once, each with its own arena. */
+/* What the following build into. Several of them may work on one Module at once, each with its own
+ * arena. */
 typedef struct ObjectPart {
     const Module *module;
     const CodegenOptions *options;

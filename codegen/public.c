@@ -1,7 +1,7 @@
 /* The functions a user of the model calls: those of public.def, with default visibility.
  *
- *     digits *digits_create(options, code)  { return ingot_create(&ingot_descriptor, options, code); }
- *     int32_t digits_infer(model, pixels, probabilities)
+ *     digits *digits_create(options, code)  { return ingot_create(&ingot_descriptor, options,
+ * code); } int32_t digits_infer(model, pixels, probabilities)
  *     {
  *         const void *inputs[1] = {pixels};
  *         void *outputs[1] = {probabilities};
@@ -22,7 +22,8 @@ static LLVMTypeRef abi_type(const ObjectPart *part, char letter)
     case 'u':
         return LLVMInt64TypeInContext(part->context);
     case 'z':
-        return LLVMIntTypeInContext(part->context, (unsigned)part->module->target->pointer_bytes * 8);
+        return LLVMIntTypeInContext(part->context,
+                                    (unsigned)part->module->target->pointer_bytes * 8);
     case 'v':
         return LLVMVoidTypeInContext(part->context);
     default:
@@ -56,11 +57,13 @@ static LLVMValueRef add_function(const ObjectPart *part, const char *symbol, LLV
 {
     LLVMValueRef function = LLVMAddFunction(part->llvm, symbol, type);
     codegen_function_attributes(function, part->module->target);
-    LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(part->context, function, "entry"));
+    LLVMPositionBuilderAtEnd(builder,
+                             LLVMAppendBasicBlockInContext(part->context, function, "entry"));
     return function;
 }
 
-static void return_call(LLVMBuilderRef builder, LLVMValueRef callee, LLVMValueRef *in, unsigned count)
+static void return_call(LLVMBuilderRef builder, LLVMValueRef callee, LLVMValueRef *in,
+                        unsigned count)
 {
     LLVMTypeRef type = LLVMGlobalGetValueType(callee);
     LLVMValueRef result = LLVMBuildCall2(builder, type, callee, in, count, "");
@@ -71,12 +74,13 @@ static void return_call(LLVMBuilderRef builder, LLVMValueRef callee, LLVMValueRe
 }
 
 /* One row of public.def: the runtime's function with the descriptor added. */
-static void add_forward(const ObjectPart *part, LLVMValueRef descriptor, const char *name, const char *runtime,
-                        const char *abi)
+static void add_forward(const ObjectPart *part, LLVMValueRef descriptor, const char *name,
+                        const char *runtime, const char *abi)
 {
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(part->context);
     const char *symbol = arena_print(part->arena, "%s_%s", part->prefix, name);
-    LLVMValueRef function = add_function(part, symbol, abi_signature(part, abi, false), builder), in[16];
+    LLVMValueRef function = add_function(part, symbol, abi_signature(part, abi, false), builder),
+                 in[16];
     unsigned count = 0, given = 0;
     for (const char *letter = abi + 1; *letter; letter++)
         in[count++] = *letter == 'M' ? descriptor : LLVMGetParam(function, given++);
@@ -85,8 +89,8 @@ static void add_forward(const ObjectPart *part, LLVMValueRef descriptor, const c
 }
 
 /* The `count` parameters from `first` on as an array on the stack; NULL when there are none. */
-static LLVMValueRef pointer_array(const ObjectPart *part, LLVMBuilderRef builder, LLVMValueRef function,
-                                  int first, int count)
+static LLVMValueRef pointer_array(const ObjectPart *part, LLVMBuilderRef builder,
+                                  LLVMValueRef function, int first, int count)
 {
     LLVMTypeRef pointer = LLVMPointerTypeInContext(part->context, 0);
     if (count == 0)

@@ -1,5 +1,5 @@
-/* Element-wise operations on LLVM values: which function makes which row of ops.def, and the small steps that the
- * formulas of vector_math_*.c are made of. */
+/* Element-wise operations on LLVM values: which function makes which row of ops.def, and the small
+ * steps that the formulas of vector_math_*.c are made of. */
 #include "codegen/vector_math_parts.h"
 
 #include "ir/eval.h"
@@ -44,22 +44,25 @@ LLVMValueRef codegen_splat(LLVMBuilderRef builder, LLVMValueRef value, int lanes
         return value;
     LLVMTypeRef i32 = LLVMInt32TypeInContext(builder_context(builder));
     LLVMTypeRef vector = LLVMVectorType(LLVMTypeOf(value), (unsigned)lanes);
-    LLVMValueRef first = LLVMBuildInsertElement(builder, LLVMGetPoison(vector), value, LLVMConstInt(i32, 0, 0), "");
+    LLVMValueRef first =
+        LLVMBuildInsertElement(builder, LLVMGetPoison(vector), value, LLVMConstInt(i32, 0, 0), "");
     LLVMValueRef zeros = LLVMConstNull(LLVMVectorType(i32, (unsigned)lanes));
     return LLVMBuildShuffleVector(builder, first, LLVMGetPoison(vector), zeros, "");
 }
 
-LLVMValueRef codegen_intrinsic(LLVMBuilderRef builder, const char *name, LLVMTypeRef type, LLVMValueRef *in,
-                               int in_count)
+LLVMValueRef codegen_intrinsic(LLVMBuilderRef builder, const char *name, LLVMTypeRef type,
+                               LLVMValueRef *in, int in_count)
 {
-    LLVMModuleRef module = LLVMGetGlobalParent(LLVMGetBasicBlockParent(LLVMGetInsertBlock(builder)));
+    LLVMModuleRef module =
+        LLVMGetGlobalParent(LLVMGetBasicBlockParent(LLVMGetInsertBlock(builder)));
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
     LLVMValueRef callee = LLVMGetIntrinsicDeclaration(module, id, &type, 1);
-    return LLVMBuildCall2(builder, LLVMGlobalGetValueType(callee), callee, in, (unsigned)in_count, "");
+    return LLVMBuildCall2(builder, LLVMGlobalGetValueType(callee), callee, in, (unsigned)in_count,
+                          "");
 }
 
-LLVMValueRef codegen_multiply_add(LLVMBuilderRef builder, const Target *target, LLVMValueRef a, LLVMValueRef b,
-                                  LLVMValueRef c)
+LLVMValueRef codegen_multiply_add(LLVMBuilderRef builder, const Target *target, LLVMValueRef a,
+                                  LLVMValueRef b, LLVMValueRef c)
 {
     LLVMValueRef in[3] = {a, b, c};
     if (target->fused)
@@ -118,13 +121,14 @@ LLVMValueRef math_with_sign(const Math *m, LLVMValueRef magnitude, LLVMValueRef 
     return math_from_bits(m, LLVMBuildOr(m->builder, math_bits(m, magnitude), bit, ""));
 }
 
-/* x86: `a > b ? a : b` is maxps with its operands in this order, which gives the second one when either is NaN.
- * Elsewhere llvm.maximum is one instruction that passes on every NaN. */
+/* x86: `a > b ? a : b` is maxps with its operands in this order, which gives the second one when
+ * either is NaN. Elsewhere llvm.maximum is one instruction that passes on every NaN. */
 static LLVMValueRef second_if_nan(const Math *m, bool larger, LLVMValueRef a, LLVMValueRef b)
 {
     if (m->target->architecture != ARCHITECTURE_X86_64 && !m->wide) {
         LLVMValueRef in[2] = {a, b};
-        return codegen_intrinsic(m->builder, larger ? "llvm.maximum" : "llvm.minimum", m->real, in, 2);
+        return codegen_intrinsic(m->builder, larger ? "llvm.maximum" : "llvm.minimum", m->real, in,
+                                 2);
     }
     return math_select(m, math_is(m, larger ? LLVMRealOGT : LLVMRealOLT, a, b), a, b);
 }
@@ -139,8 +143,8 @@ LLVMValueRef math_at_most(const Math *m, LLVMValueRef x, double number)
     return second_if_nan(m, false, math_number(m, number), x);
 }
 
-/* `a > b ? a : b` passes on a NaN in b; one in a takes a comparison and a blend more, which depend on a alone. A
- * constant is put first and needs neither, so that relu is one instruction. */
+/* `a > b ? a : b` passes on a NaN in b; one in a takes a comparison and a blend more, which depend
+ * on a alone. A constant is put first and needs neither, so that relu is one instruction. */
 LLVMValueRef math_extreme(const Math *m, bool larger, LLVMValueRef a, LLVMValueRef b)
 {
     if (LLVMIsConstant(b)) {
@@ -152,7 +156,8 @@ LLVMValueRef math_extreme(const Math *m, bool larger, LLVMValueRef a, LLVMValueR
     bool propagates = m->target->architecture != ARCHITECTURE_X86_64 && !m->wide;
     if (propagates)
         return result;
-    return math_select(m, math_is(m, LLVMRealUNO, a, a), a, result); /* folded away when a is a number */
+    return math_select(m, math_is(m, LLVMRealUNO, a, a), a,
+                       result); /* folded away when a is a number */
 }
 
 /* Adding 1.5·2^23 leaves no room for a fraction: the sum's last bits are the integer. */
@@ -167,14 +172,16 @@ LLVMValueRef math_nearest(const Math *m, LLVMValueRef x, double factor, LLVMValu
 LLVMValueRef math_power_of_two(const Math *m, LLVMValueRef n)
 {
     LLVMValueRef biased = LLVMBuildAdd(m->builder, n, math_integer(m, m->wide ? 1023 : 127), "");
-    return math_from_bits(m, LLVMBuildShl(m->builder, biased, math_integer(m, m->wide ? 52 : 23), ""));
+    return math_from_bits(m,
+                          LLVMBuildShl(m->builder, biased, math_integer(m, m->wide ? 52 : 23), ""));
 }
 
 LLVMValueRef math_any(const Math *m, LLVMValueRef condition)
 {
     if (m->lanes == 1)
         return condition;
-    return codegen_intrinsic(m->builder, "llvm.vector.reduce.or", LLVMTypeOf(condition), &condition, 1);
+    return codegen_intrinsic(m->builder, "llvm.vector.reduce.or", LLVMTypeOf(condition), &condition,
+                             1);
 }
 
 /* The rows of ops.def */
@@ -258,7 +265,8 @@ static LLVMValueRef truth(const Math *m, ElementType element, LLVMValueRef x)
     return math_cast(m, element, TYPE_BOOL, x);
 }
 
-static LLVMValueRef apply_logical(const Math *m, Op op, const ElementType *elements, LLVMValueRef *in)
+static LLVMValueRef apply_logical(const Math *m, Op op, const ElementType *elements,
+                                  LLVMValueRef *in)
 {
     LLVMValueRef a = truth(m, elements[0], in[0]);
     if (op == OP_not)
@@ -283,7 +291,8 @@ LLVMValueRef codegen_apply(LLVMBuilderRef builder, const Target *target, Op op, 
     else if (!element_is_float(in_elements[0]))
         result = math_apply_integer(&m, op, in_elements[0], in);
     else
-        result = op_inputs(op) == 1 ? apply_unary(&m, op, in[0]) : apply_binary(&m, op, in[0], in[1]);
+        result =
+            op_inputs(op) == 1 ? apply_unary(&m, op, in[0]) : apply_binary(&m, op, in[0], in[1]);
     if (!result)
         INGOT_BUG("operation %s of %s has no code", op_name(op), element_name(in_elements[0]));
     return result;
@@ -304,7 +313,8 @@ static LLVMValueRef mixer_number(const Mixer *x, uint32_t number)
 
 static LLVMValueRef mixer_fold(const Mixer *x, LLVMValueRef value, unsigned shift)
 {
-    return LLVMBuildXor(x->builder, value, LLVMBuildLShr(x->builder, value, mixer_number(x, shift), ""), "");
+    return LLVMBuildXor(x->builder, value,
+                        LLVMBuildLShr(x->builder, value, mixer_number(x, shift), ""), "");
 }
 
 static LLVMValueRef mix(const Mixer *x, LLVMValueRef value)
@@ -314,7 +324,8 @@ static LLVMValueRef mix(const Mixer *x, LLVMValueRef value)
     return mixer_fold(x, value, 16);
 }
 
-LLVMValueRef codegen_random_key(LLVMBuilderRef builder, LLVMValueRef *key, uint32_t stream, int lanes)
+LLVMValueRef codegen_random_key(LLVMBuilderRef builder, LLVMValueRef *key, uint32_t stream,
+                                int lanes)
 {
     Mixer x = {builder, LLVMInt32TypeInContext(builder_context(builder)), lanes};
     LLVMValueRef value = mix(&x, LLVMBuildXor(builder, key[0], mixer_number(&x, 0x9e3779b9u), ""));
@@ -323,15 +334,16 @@ LLVMValueRef codegen_random_key(LLVMBuilderRef builder, LLVMValueRef *key, uint3
     return LLVMBuildXor(builder, value, mixer_number(&x, random_mix(stream + 0x85ebca6bu)), "");
 }
 
-LLVMValueRef codegen_random_uniform(LLVMBuilderRef builder, LLVMValueRef mixed_key, LLVMValueRef index,
-                                    int lanes)
+LLVMValueRef codegen_random_uniform(LLVMBuilderRef builder, LLVMValueRef mixed_key,
+                                    LLVMValueRef index, int lanes)
 {
     Mixer x = {builder, LLVMInt32TypeInContext(builder_context(builder)), lanes};
     LLVMValueRef value = mix(&x, LLVMBuildAdd(builder, index, mixed_key, ""));
     value = mix(&x, LLVMBuildXor(builder, value, mixed_key, ""));
     value = LLVMBuildLShr(builder, value, mixer_number(&x, 8), "");
     LLVMTypeRef type = codegen_type(builder_context(builder), TYPE_F32, lanes);
-    /* 24 bits: as good signed as unsigned, and the signed conversion is one instruction everywhere */
+    /* 24 bits: as good signed as unsigned, and the signed conversion is one instruction everywhere
+     */
     value = LLVMBuildSIToFP(builder, value, type, "");
     LLVMValueRef unit = LLVMConstReal(LLVMFloatTypeInContext(builder_context(builder)), 0x1p-24);
     return LLVMBuildFMul(builder, value, codegen_splat(builder, unit, lanes), "");

@@ -1,32 +1,40 @@
 /* sin and cos.
  *
- * x = n·π/2 + r with |r| ≤ π/4; n mod 4 says which of ±sin r, ±cos r it is. For moderate x, n·π/2 is taken away in parts (Cody
- * and Waite). f32 numbers beyond that go through a multiplication with 96 bits of 2/π chosen by the exponent (Payne
- * and Hanek; the arithmetic is that of Arm's optimized-routines), behind a branch that is taken when any lane
- * needs it, so all of f32 is accurate. f64 is accurate for |x| < 1.6e6. Polynomials: f32 N. Juffa, f64 fdlibm. */
+ * x = n·π/2 + r with |r| ≤ π/4; n mod 4 says which of ±sin r, ±cos r it is. For moderate x, n·π/2
+ * is taken away in parts (Cody and Waite). f32 numbers beyond that go through a multiplication with
+ * 96 bits of 2/π chosen by the exponent (Payne and Hanek; the arithmetic is that of Arm's
+ * optimized-routines), behind a branch that is taken when any lane needs it, so all of f32 is
+ * accurate. f64 is accurate for |x| < 1.6e6. Polynomials: f32 N. Juffa, f64 fdlibm. */
 #include "codegen/vector_math_parts.h"
 
 static const double sin_f32[] = {2.86567956e-6, -1.98559923e-4, 8.33338592e-3, -1.66666672e-1};
 static const double cos_f32[] = {2.44677067e-5, -1.38877297e-3, 4.16666567e-2, -0.5};
-static const double sin_f64[] = {1.58969099521155010221e-10,  -2.50507602534068634195e-08,
-                                 2.75573137070700676789e-06,  -1.98412698298579493134e-04,
-                                 8.33333333332248946124e-03,  -1.66666666666666324348e-01};
-static const double cos_f64[] = {-1.13596475577881948265e-11, 2.08757232129817482790e-09,
-                                 -2.75573143513906633035e-07, 2.48015872894767294178e-05,
-                                 -1.38888888888741095749e-03, 4.16666666666666019037e-02,
+static const double sin_f64[] = {1.58969099521155010221e-10, -2.50507602534068634195e-08,
+                                 2.75573137070700676789e-06, -1.98412698298579493134e-04,
+                                 8.33333333332248946124e-03, -1.66666666666666324348e-01};
+static const double cos_f64[] = {-1.13596475577881948265e-11,
+                                 2.08757232129817482790e-09,
+                                 -2.75573143513906633035e-07,
+                                 2.48015872894767294178e-05,
+                                 -1.38888888888741095749e-03,
+                                 4.16666666666666019037e-02,
                                  -0.5};
 
-/* π/2 in parts: f32 with fused multiply-add; f32 of 12 bits each, so that n times a part is exact for n < 2^12; f64 */
+/* π/2 in parts: f32 with fused multiply-add; f32 of 12 bits each, so that n times a part is exact
+ * for n < 2^12; f64 */
 static const double half_pi_fused[] = {0x1.921fbp0, 0x1.5110b4p-22, 0x1.846988p-48};
-static const double half_pi_split[] = {0x1.92p0, 0x1.fb4p-12, 0x1.444p-24, 0x1.68cp-39, 0x1.1a62633145c07p-54};
-static const double half_pi_f64[] = {0x1.921fb544p0, 0x1.0b4611a6p-34, 0x1.3198a2ep-69, 0x1.b839a252049c1p-104};
+static const double half_pi_split[] = {0x1.92p0, 0x1.fb4p-12, 0x1.444p-24, 0x1.68cp-39,
+                                       0x1.1a62633145c07p-54};
+static const double half_pi_f64[] = {0x1.921fb544p0, 0x1.0b4611a6p-34, 0x1.3198a2ep-69,
+                                     0x1.b839a252049c1p-104};
 
 typedef struct Angle {
     LLVMValueRef rest;     /* r */
     LLVMValueRef quadrant; /* n */
 } Angle;
 
-static LLVMValueRef take_away(const Math *m, LLVMValueRef x, LLVMValueRef n, const double *parts, int count)
+static LLVMValueRef take_away(const Math *m, LLVMValueRef x, LLVMValueRef n, const double *parts,
+                              int count)
 {
     LLVMValueRef negative = math_neg(m, n);
     for (int i = 0; i < count; i++)
@@ -56,7 +64,8 @@ static const uint32_t two_over_pi[24] = {
 static LLVMValueRef table_in_module(const Math *m)
 {
     static const char name[] = "ingot.two_over_pi";
-    LLVMModuleRef module = LLVMGetGlobalParent(LLVMGetBasicBlockParent(LLVMGetInsertBlock(m->builder)));
+    LLVMModuleRef module =
+        LLVMGetGlobalParent(LLVMGetBasicBlockParent(LLVMGetInsertBlock(m->builder)));
     LLVMValueRef global = LLVMGetNamedGlobal(module, name);
     if (global)
         return global;
@@ -93,8 +102,10 @@ static LLVMValueRef multiply_two_over_pi(const Math *m, const Math *wide, LLVMVa
 {
     LLVMBuilderRef b = m->builder;
     LLVMValueRef bits = math_bits(m, math_abs(m, x)), table = table_in_module(m);
-    LLVMValueRef place = LLVMBuildAnd(b, LLVMBuildLShr(b, bits, math_integer(m, 26), ""), math_integer(m, 15), "");
-    LLVMValueRef shift = LLVMBuildAnd(b, LLVMBuildLShr(b, bits, math_integer(m, 23), ""), math_integer(m, 7), "");
+    LLVMValueRef place =
+        LLVMBuildAnd(b, LLVMBuildLShr(b, bits, math_integer(m, 26), ""), math_integer(m, 15), "");
+    LLVMValueRef shift =
+        LLVMBuildAnd(b, LLVMBuildLShr(b, bits, math_integer(m, 23), ""), math_integer(m, 7), "");
     LLVMValueRef digits = LLVMBuildOr(b, LLVMBuildAnd(b, bits, math_integer(m, 0x7fffff), ""),
                                       math_integer(m, 0x800000), "");
     digits = LLVMBuildShl(b, digits, shift, "");
@@ -146,7 +157,8 @@ static Angle reduce(const Math *m, LLVMValueRef x)
     LLVMBuildBr(b, after);
     LLVMPositionBuilderAtEnd(b, after);
     LLVMBasicBlockRef blocks[2] = {before, slow};
-    LLVMValueRef rests[2] = {angle.rest, exact.rest}, quadrants[2] = {angle.quadrant, exact.quadrant};
+    LLVMValueRef rests[2] = {angle.rest, exact.rest},
+                 quadrants[2] = {angle.quadrant, exact.quadrant};
     Angle joined = {LLVMBuildPhi(b, m->real, ""), LLVMBuildPhi(b, m->integer, "")};
     LLVMAddIncoming(joined.rest, rests, blocks, 2);
     LLVMAddIncoming(joined.quadrant, quadrants, blocks, 2);
@@ -159,15 +171,19 @@ static LLVMValueRef sine(const Math *m, LLVMValueRef x, int quarters)
     LLVMBuilderRef b = m->builder;
     Angle angle = reduce(m, x);
     LLVMValueRef r = angle.rest, square = math_mul(m, r, r);
-    LLVMValueRef odd_part = m->wide ? MATH_POLYNOMIAL(m, square, sin_f64) : MATH_POLYNOMIAL(m, square, sin_f32);
-    LLVMValueRef even_part = m->wide ? MATH_POLYNOMIAL(m, square, cos_f64) : MATH_POLYNOMIAL(m, square, cos_f32);
+    LLVMValueRef odd_part =
+        m->wide ? MATH_POLYNOMIAL(m, square, sin_f64) : MATH_POLYNOMIAL(m, square, sin_f32);
+    LLVMValueRef even_part =
+        m->wide ? MATH_POLYNOMIAL(m, square, cos_f64) : MATH_POLYNOMIAL(m, square, cos_f32);
     LLVMValueRef sin_r = math_multiply_add(m, math_mul(m, square, r), odd_part, r);
     LLVMValueRef cos_r = math_multiply_add(m, square, even_part, math_number(m, 1));
     LLVMValueRef n = angle.quadrant;
     if (quarters)
         n = LLVMBuildAdd(b, n, math_integer(m, quarters), "");
-    LLVMValueRef one = math_integer(m, 1), bits = m->wide ? math_integer(m, 62) : math_integer(m, 30);
-    LLVMValueRef odd = LLVMBuildICmp(b, LLVMIntNE, LLVMBuildAnd(b, n, one, ""), math_integer(m, 0), "");
+    LLVMValueRef one = math_integer(m, 1),
+                 bits = m->wide ? math_integer(m, 62) : math_integer(m, 30);
+    LLVMValueRef odd =
+        LLVMBuildICmp(b, LLVMIntNE, LLVMBuildAnd(b, n, one, ""), math_integer(m, 0), "");
     LLVMValueRef value = math_select(m, odd, cos_r, sin_r);
     LLVMValueRef sign = LLVMBuildShl(b, LLVMBuildAnd(b, n, math_integer(m, 2), ""), bits, "");
     return math_from_bits(m, LLVMBuildXor(b, math_bits(m, value), sign, ""));

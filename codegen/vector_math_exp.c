@@ -1,16 +1,17 @@
 /* Exponentials and logarithms, and what is made of them: tanh, sigmoid, erf, pow.
  *
- * exp     x = n·ln 2 + r, |r| ≤ ln 2 / 2; e^x = 2^n · (1 + r + r²·P(r)). 2^n is applied as two factors, so overflow, underflow and
- *         infinities come out of the multiplications by themselves
+ * exp     x = n·ln 2 + r, |r| ≤ ln 2 / 2; e^x = 2^n · (1 + r + r²·P(r)). 2^n is applied as two
+ * factors, so overflow, underflow and infinities come out of the multiplications by themselves
  * expm1   the same with (2^n - 1) + 2^n·(r + r²·P(r)), which is exact in the small
- * log     x = 2^n · (1 + f) with 1 + f near 1; log(1 + f) by a polynomial (f32) or s = f/(2 + f) (f64, as in fdlibm)
- * log1p   the same from u = 1 + x, with what the rounding of u lost added back
+ * log     x = 2^n · (1 + f) with 1 + f near 1; log(1 + f) by a polynomial (f32) or s = f/(2 + f)
+ * (f64, as in fdlibm) log1p   the same from u = 1 + x, with what the rounding of u lost added back
  * tanh    E/(E + 2) with E = expm1(2|x|)
  * erf     f32: two polynomials after N. Juffa; f64: x·P(x²) below 1, 1 - exp(-x²)·Q above
  * pow     exp(y·log |x|) in f64 and the rules of C for signs, zeros, infinities and NaN
  *
- * Coefficients are Chebyshev interpolations of the remainder on the reduced interval unless said otherwise.
- * Error bounds are in docs/vector-math.md; tests/unit/test_codegen_vector_math.c measures them. */
+ * Coefficients are Chebyshev interpolations of the remainder on the reduced interval unless said
+ * otherwise. Error bounds are in docs/vector-math.md; tests/unit/test_codegen_vector_math.c
+ * measures them. */
 #include "codegen/vector_math_parts.h"
 
 #include <math.h>
@@ -53,11 +54,12 @@ LLVMValueRef math_exp(const Math *m, LLVMValueRef x)
     return math_mul(m, math_mul(m, y, math_power_of_two(m, half)), math_power_of_two(m, rest));
 }
 
-/* Half of 2^n - 1 + 2^n·p, doubled: n may be as large as the exponent of the largest number. Where n is 0 the result is p
- * itself, which halving could flush. The sign is that of x, also for 0. */
+/* Half of 2^n - 1 + 2^n·p, doubled: n may be as large as the exponent of the largest number. Where
+ * n is 0 the result is p itself, which halving could flush. The sign is that of x, also for 0. */
 LLVMValueRef math_expm1(const Math *m, LLVMValueRef x)
 {
-    LLVMValueRef n, limited = math_at_least(m, math_at_most(m, x, m->wide ? 710 : 89), m->wide ? -40 : -20);
+    LLVMValueRef n,
+        limited = math_at_least(m, math_at_most(m, x, m->wide ? 710 : 89), m->wide ? -40 : -20);
     LLVMValueRef p = small_expm1(m, reduce_by_ln2(m, limited, &n));
     LLVMValueRef scale = math_power_of_two(m, LLVMBuildSub(m->builder, n, math_integer(m, 1), ""));
     LLVMValueRef half = math_multiply_add(m, scale, p, math_sub(m, scale, math_number(m, 0.5)));
@@ -89,8 +91,9 @@ LLVMValueRef math_sigmoid(const Math *m, LLVMValueRef x)
 static const double log_f32[] = {-1.21255807e-1, 1.3425749e-1,  -1.23461902e-1, 1.41183099e-1,
                                  -1.66701407e-1, 2.00037803e-1, -2.49999879e-1, 3.33333202e-1};
 /* fdlibm's Lg7 … Lg1 */
-static const double log_f64[] = {1.479819860511658591e-01, 1.531383769920937332e-01, 1.818357216161805012e-01,
-                                 2.222219843214978396e-01, 2.857142874366239149e-01, 3.999999999940941908e-01,
+static const double log_f64[] = {1.479819860511658591e-01, 1.531383769920937332e-01,
+                                 1.818357216161805012e-01, 2.222219843214978396e-01,
+                                 2.857142874366239149e-01, 3.999999999940941908e-01,
                                  6.666666666666735130e-01};
 
 /* log(1 + f) + n·ln 2 + error, `error` being tiny */
@@ -124,15 +127,16 @@ static LLVMValueRef split_power(const Math *m, LLVMValueRef x, LLVMValueRef *n)
     LLVMValueRef power = LLVMBuildAShr(b, LLVMBuildSub(b, bits, lowest, ""), shift, "");
     LLVMValueRef scaled = LLVMBuildSub(b, bits, LLVMBuildShl(b, power, shift, ""), "");
     if (m->wide) /* integer to float without a slow conversion of 64 bits */
-        *n = math_sub(m, math_from_bits(m, LLVMBuildAdd(b, power, math_integer(m, 0x4338000000000000), "")),
-                      math_number(m, 0x1.8p52));
+        *n = math_sub(
+            m, math_from_bits(m, LLVMBuildAdd(b, power, math_integer(m, 0x4338000000000000), "")),
+            math_number(m, 0x1.8p52));
     else
         *n = LLVMBuildSIToFP(b, power, m->real, "");
     return math_sub(m, math_from_bits(m, scaled), math_number(m, 1));
 }
 
-/* What the formula does not give: log(+inf) = +inf, log(0) = -inf, log of anything below or of NaN is NaN. Denormals count
- * as 0. */
+/* What the formula does not give: log(+inf) = +inf, log(0) = -inf, log of anything below or of NaN
+ * is NaN. Denormals count as 0. */
 static LLVMValueRef log_edges(const Math *m, LLVMValueRef x, LLVMValueRef result)
 {
     LLVMValueRef infinite = math_number(m, INFINITY);
@@ -154,7 +158,8 @@ LLVMValueRef math_log1p(const Math *m, LLVMValueRef x)
 {
     LLVMValueRef one = math_number(m, 1), u = math_add(m, one, x), n;
     LLVMValueRef f = split_power(m, u, &n);
-    /* what rounding u lost, relative to u: (x - (u - 1)) / u, or (1 - (u - x)) / u when x is the larger */
+    /* what rounding u lost, relative to u: (x - (u - 1)) / u, or (1 - (u - x)) / u when x is the
+     * larger */
     LLVMValueRef lost_small = math_sub(m, x, math_sub(m, u, one));
     LLVMValueRef lost_large = math_sub(m, one, math_sub(m, u, x));
     LLVMValueRef lost = math_select(m, math_is(m, LLVMRealOGT, x, one), lost_large, lost_small);
@@ -167,32 +172,38 @@ LLVMValueRef math_log1p(const Math *m, LLVMValueRef x)
 
 /* erf */
 
-/* N. Juffa, "erff() with maximum error below 1 ulp": exponent of 1 - erf for |x| > 0.9277, and erf(x)/x - 1 below */
-static const double erf_large_f32[] = {-1.72853470e-5, 3.83197126e-4,  -3.88396438e-3, 2.42546219e-2,
-                                       -1.06777877e-1, -6.34846687e-1, -1.28717512e-1};
+/* N. Juffa, "erff() with maximum error below 1 ulp": exponent of 1 - erf for |x| > 0.9277, and
+ * erf(x)/x - 1 below */
+static const double erf_large_f32[] = {-1.72853470e-5, 3.83197126e-4,  -3.88396438e-3,
+                                       2.42546219e-2,  -1.06777877e-1, -6.34846687e-1,
+                                       -1.28717512e-1};
 static const double erf_small_f32[] = {-5.96761703e-4, 4.99119423e-3,  -2.67681349e-2,
                                        1.12819925e-1,  -3.76125336e-1, 1.28379166e-1};
 /* erf(√z)/√z for 0 ≤ z ≤ 1 */
 static const double erf_small_f64[] = {
-    5.9571761477489114e-11, -1.13728488567916737e-9, 1.46597752740474358e-8,  -1.6350312701054695e-7,
-    1.6461000484121368e-6,  -1.49255952668311816e-5, 1.20553311116427109e-4,  -8.54832698083378991e-4,
-    5.22397762481801447e-3, -2.68661706450767932e-2, 1.12837916709548787e-1,  -3.76126389031837481e-1,
+    5.9571761477489114e-11,  -1.13728488567916737e-9, 1.46597752740474358e-8,
+    -1.6350312701054695e-7,  1.6461000484121368e-6,   -1.49255952668311816e-5,
+    1.20553311116427109e-4,  -8.54832698083378991e-4, 5.22397762481801447e-3,
+    -2.68661706450767932e-2, 1.12837916709548787e-1,  -3.76126389031837481e-1,
     1.12837916709551257};
 /* exp(x²)·(1 - erf x) in t = (x - 3)/(x + 2) for 1 ≤ x ≤ 6 */
 static const double erf_large_f64[] = {
-    -3.19546479217165159e-8, -8.30440975644645457e-8, 1.04683108944538953e-7, 7.03554889198437081e-7,
-    3.65999415651119914e-7,  -3.79753521651749721e-6, -6.44364058204300201e-6, 1.99239996140495636e-5,
-    6.0542101463543329e-5,   -1.36849838135495333e-4, -5.3780172274226709e-4, 1.70785656114582935e-3,
-    4.07931280015478828e-3,  -3.75716193388707038e-2, 1.25247978960920292e-1, -2.71861300035864348e-1,
-    1.79001151181389948e-1};
+    -3.19546479217165159e-8, -8.30440975644645457e-8, 1.04683108944538953e-7,
+    7.03554889198437081e-7,  3.65999415651119914e-7,  -3.79753521651749721e-6,
+    -6.44364058204300201e-6, 1.99239996140495636e-5,  6.0542101463543329e-5,
+    -1.36849838135495333e-4, -5.3780172274226709e-4,  1.70785656114582935e-3,
+    4.07931280015478828e-3,  -3.75716193388707038e-2, 1.25247978960920292e-1,
+    -2.71861300035864348e-1, 1.79001151181389948e-1};
 
 static LLVMValueRef erf_wide(const Math *m, LLVMValueRef x)
 {
     LLVMValueRef size = math_at_most(m, math_abs(m, x), 6);
     LLVMValueRef square = math_mul(m, size, size);
     LLVMValueRef small = math_mul(m, size, MATH_POLYNOMIAL(m, square, erf_small_f64));
-    LLVMValueRef t = math_div(m, math_sub(m, size, math_number(m, 3)), math_add(m, size, math_number(m, 2)));
-    LLVMValueRef rest = math_mul(m, math_exp(m, math_neg(m, square)), MATH_POLYNOMIAL(m, t, erf_large_f64));
+    LLVMValueRef t =
+        math_div(m, math_sub(m, size, math_number(m, 3)), math_add(m, size, math_number(m, 2)));
+    LLVMValueRef rest =
+        math_mul(m, math_exp(m, math_neg(m, square)), MATH_POLYNOMIAL(m, t, erf_large_f64));
     LLVMValueRef large = math_sub(m, math_number(m, 1), rest);
     LLVMValueRef near = math_is(m, LLVMRealOLT, size, math_number(m, 1));
     return math_with_sign(m, math_abs(m, math_select(m, near, small, large)), x);
@@ -204,7 +215,8 @@ LLVMValueRef math_erf(const Math *m, LLVMValueRef x)
         return erf_wide(m, x);
     LLVMValueRef size = math_at_most(m, math_abs(m, x), 4); /* erf(4) rounds to 1 */
     LLVMValueRef square = math_mul(m, size, size);
-    LLVMValueRef small = math_multiply_add(m, MATH_POLYNOMIAL(m, square, erf_small_f32), size, size);
+    LLVMValueRef small =
+        math_multiply_add(m, MATH_POLYNOMIAL(m, square, erf_small_f32), size, size);
     LLVMValueRef power = MATH_POLYNOMIAL(m, size, erf_large_f32);
     power = math_multiply_add(m, power, size, math_neg(m, size));
     LLVMValueRef large = math_sub(m, math_number(m, 1), math_exp(m, power));
@@ -219,11 +231,13 @@ static LLVMValueRef is_whole(const Math *m, LLVMValueRef x)
     return math_is(m, LLVMRealOEQ, math_trunc(m, x), x);
 }
 
-/* Sign and special cases of C's pow, given |x|^y from a formula that may say NaN where the answer is 1. */
+/* Sign and special cases of C's pow, given |x|^y from a formula that may say NaN where the answer
+ * is 1. */
 static LLVMValueRef pow_edges(const Math *m, LLVMValueRef x, LLVMValueRef y, LLVMValueRef magnitude)
 {
     LLVMBuilderRef b = m->builder;
-    LLVMValueRef zero = math_number(m, 0), one = math_number(m, 1), infinite = math_number(m, INFINITY);
+    LLVMValueRef zero = math_number(m, 0), one = math_number(m, 1),
+                 infinite = math_number(m, INFINITY);
     LLVMValueRef whole = is_whole(m, y);
     LLVMValueRef odd = LLVMBuildAnd(
         b, whole, LLVMBuildNot(b, is_whole(m, math_mul(m, y, math_number(m, 0.5))), ""), "");

@@ -1,4 +1,5 @@
-/* What the files of vector_math share: a way to write formulas on LLVM values that reads like the formula. */
+/* What the files of vector_math share: a way to write formulas on LLVM values that reads like the
+ * formula. */
 #ifndef INGOT_CODEGEN_VECTOR_MATH_PARTS_H
 #define INGOT_CODEGEN_VECTOR_MATH_PARTS_H
 
@@ -9,9 +10,9 @@ typedef struct Math { /* the kind of values a formula works on: f32 or f64, scal
     LLVMContextRef context;
     const Target *target;
     int lanes;
-    bool wide;            /* f64 */
-    LLVMTypeRef real;     /* float or double, or vectors of them */
-    LLVMTypeRef integer;  /* as wide as real */
+    bool wide;           /* f64 */
+    LLVMTypeRef real;    /* float or double, or vectors of them */
+    LLVMTypeRef integer; /* as wide as real */
 } Math;
 
 Math math_create(LLVMBuilderRef builder, const Target *target, bool wide, int lanes);
@@ -44,11 +45,13 @@ static inline LLVMValueRef math_neg(const Math *m, LLVMValueRef a)
 {
     return LLVMBuildFNeg(m->builder, a, "");
 }
-static inline LLVMValueRef math_is(const Math *m, LLVMRealPredicate predicate, LLVMValueRef a, LLVMValueRef b)
+static inline LLVMValueRef math_is(const Math *m, LLVMRealPredicate predicate, LLVMValueRef a,
+                                   LLVMValueRef b)
 {
     return LLVMBuildFCmp(m->builder, predicate, a, b, "");
 }
-static inline LLVMValueRef math_select(const Math *m, LLVMValueRef condition, LLVMValueRef yes, LLVMValueRef no)
+static inline LLVMValueRef math_select(const Math *m, LLVMValueRef condition, LLVMValueRef yes,
+                                       LLVMValueRef no)
 {
     return LLVMBuildSelect(m->builder, condition, yes, no, "");
 }
@@ -70,7 +73,8 @@ LLVMValueRef math_at_most(const Math *m, LLVMValueRef x, double number);
 /* max or min of floats; NaN when either is */
 LLVMValueRef math_extreme(const Math *m, bool larger, LLVMValueRef a, LLVMValueRef b);
 
-/* The whole number nearest to factor·x, below 2^22 (f64: 2^51) in size: as a float, and in *whole as an integer. */
+/* The whole number nearest to factor·x, below 2^22 (f64: 2^51) in size: as a float, and in *whole
+ * as an integer. */
 LLVMValueRef math_nearest(const Math *m, LLVMValueRef x, double factor, LLVMValueRef *whole);
 /* 2^n for an integer n in the range of normal numbers */
 LLVMValueRef math_power_of_two(const Math *m, LLVMValueRef n);
@@ -101,7 +105,8 @@ LLVMValueRef math_cos(const Math *m, LLVMValueRef x);
 
 /* vector_math_plain.c: integers, comparisons, casts. NULL when `op` is none of them. */
 LLVMValueRef math_apply_integer(const Math *m, Op op, ElementType element, LLVMValueRef *in);
-LLVMValueRef math_compare(const Math *m, Op op, ElementType element, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef math_compare(const Math *m, Op op, ElementType element, LLVMValueRef a,
+                          LLVMValueRef b);
 LLVMValueRef math_cast(const Math *m, ElementType from, ElementType to, LLVMValueRef x);
 
 #endif

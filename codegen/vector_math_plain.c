@@ -1,8 +1,9 @@
 /* Integers, comparisons and casts.
  *
- * Integers wrap. x div 0 is 0 and x mod 0 is x; the smallest number divided by -1 wraps. LLVM leaves all that
- * undefined, so the divisor is replaced first. u8 is unsigned, all other integers are signed. Casting a float that does
- * not fit gives the nearest integer of the type, and 0 for NaN. */
+ * Integers wrap. x div 0 is 0 and x mod 0 is x; the smallest number divided by -1 wraps. LLVM
+ * leaves all that undefined, so the divisor is replaced first. u8 is unsigned, all other integers
+ * are signed. Casting a float that does not fit gives the nearest integer of the type, and 0 for
+ * NaN. */
 #include "codegen/vector_math_parts.h"
 
 static bool is_signed(ElementType element)
@@ -16,37 +17,44 @@ static LLVMValueRef integer(const Math *m, ElementType element, int64_t number)
     return codegen_splat(m->builder, LLVMConstInt(type, (unsigned long long)number, 1), m->lanes);
 }
 
-static LLVMValueRef integer_divide(const Math *m, Op op, ElementType element, LLVMValueRef a, LLVMValueRef b)
+static LLVMValueRef integer_divide(const Math *m, Op op, ElementType element, LLVMValueRef a,
+                                   LLVMValueRef b)
 {
     LLVMBuilderRef builder = m->builder;
     LLVMValueRef zero = integer(m, element, 0), one = integer(m, element, 1);
     b = LLVMBuildFreeze(builder, b, ""); /* padding lanes may hold anything, and must not trap */
     a = LLVMBuildFreeze(builder, a, "");
     LLVMValueRef nothing = LLVMBuildICmp(builder, LLVMIntEQ, b, zero, "");
-    LLVMValueRef divisor = math_select(m, nothing, one, b), result, otherwise = op == OP_div ? zero : a;
+    LLVMValueRef divisor = math_select(m, nothing, one, b), result,
+                 otherwise = op == OP_div ? zero : a;
     if (!is_signed(element)) {
-        result = op == OP_div ? LLVMBuildUDiv(builder, a, divisor, "") : LLVMBuildURem(builder, a, divisor, "");
+        result = op == OP_div ? LLVMBuildUDiv(builder, a, divisor, "")
+                              : LLVMBuildURem(builder, a, divisor, "");
         return math_select(m, nothing, otherwise, result);
     }
     LLVMValueRef minus = LLVMBuildICmp(builder, LLVMIntEQ, b, integer(m, element, -1), "");
     divisor = math_select(m, minus, one, divisor);
-    result = op == OP_div ? LLVMBuildSDiv(builder, a, divisor, "") : LLVMBuildSRem(builder, a, divisor, "");
+    result = op == OP_div ? LLVMBuildSDiv(builder, a, divisor, "")
+                          : LLVMBuildSRem(builder, a, divisor, "");
     if (op == OP_div)
         result = math_select(m, minus, LLVMBuildNeg(builder, a, ""), result);
     return math_select(m, nothing, otherwise, result);
 }
 
-static LLVMValueRef integer_extreme(const Math *m, Op op, ElementType element, LLVMValueRef a, LLVMValueRef b)
+static LLVMValueRef integer_extreme(const Math *m, Op op, ElementType element, LLVMValueRef a,
+                                    LLVMValueRef b)
 {
     LLVMIntPredicate larger = is_signed(element) ? LLVMIntSGT : LLVMIntUGT;
     LLVMIntPredicate smaller = is_signed(element) ? LLVMIntSLT : LLVMIntULT;
-    return math_select(m, LLVMBuildICmp(m->builder, op == OP_max ? larger : smaller, a, b, ""), a, b);
+    return math_select(m, LLVMBuildICmp(m->builder, op == OP_max ? larger : smaller, a, b, ""), a,
+                       b);
 }
 
 static LLVMValueRef integer_sign(const Math *m, ElementType element, LLVMValueRef x)
 {
     LLVMValueRef zero = integer(m, element, 0), one = integer(m, element, 1);
-    LLVMValueRef nonzero = math_select(m, LLVMBuildICmp(m->builder, LLVMIntEQ, x, zero, ""), zero, one);
+    LLVMValueRef nonzero =
+        math_select(m, LLVMBuildICmp(m->builder, LLVMIntEQ, x, zero, ""), zero, one);
     if (!is_signed(element))
         return nonzero;
     LLVMValueRef below = LLVMBuildICmp(m->builder, LLVMIntSLT, x, zero, "");
@@ -119,7 +127,8 @@ LLVMValueRef math_compare(const Math *m, Op op, ElementType element, LLVMValueRe
         i++;
     if (element_is_float(element))
         return math_is(m, rows[i].real, a, b);
-    return LLVMBuildICmp(m->builder, is_signed(element) ? rows[i].of_signed : rows[i].of_unsigned, a, b, "");
+    return LLVMBuildICmp(m->builder, is_signed(element) ? rows[i].of_signed : rows[i].of_unsigned,
+                         a, b, "");
 }
 
 static LLVMValueRef cast_to_bool(const Math *m, ElementType from, LLVMValueRef x)
@@ -134,7 +143,8 @@ static LLVMValueRef cast_to_bool(const Math *m, ElementType from, LLVMValueRef x
 static LLVMValueRef float_to_integer(const Math *m, ElementType to, LLVMValueRef x)
 {
     LLVMTypeRef type = codegen_type(m->context, to, m->lanes), overloads[2] = {type, LLVMTypeOf(x)};
-    LLVMModuleRef module = LLVMGetGlobalParent(LLVMGetBasicBlockParent(LLVMGetInsertBlock(m->builder)));
+    LLVMModuleRef module =
+        LLVMGetGlobalParent(LLVMGetBasicBlockParent(LLVMGetInsertBlock(m->builder)));
     const char *name = is_signed(to) ? "llvm.fptosi.sat" : "llvm.fptoui.sat";
     unsigned id = LLVMLookupIntrinsicID(name, __builtin_strlen(name));
     LLVMValueRef callee = LLVMGetIntrinsicDeclaration(module, id, overloads, 2);
@@ -149,7 +159,8 @@ LLVMValueRef math_cast(const Math *m, ElementType from, ElementType to, LLVMValu
         return cast_to_bool(m, from, x);
     LLVMTypeRef type = codegen_type(m->context, to, m->lanes);
     if (element_is_float(from) && element_is_float(to))
-        return to == TYPE_F64 ? LLVMBuildFPExt(m->builder, x, type, "") : LLVMBuildFPTrunc(m->builder, x, type, "");
+        return to == TYPE_F64 ? LLVMBuildFPExt(m->builder, x, type, "")
+                              : LLVMBuildFPTrunc(m->builder, x, type, "");
     if (element_is_float(from))
         return float_to_integer(m, to, x);
     if (element_is_float(to))

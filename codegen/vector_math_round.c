@@ -1,8 +1,8 @@
 /* Whole numbers: round (ties to even), floor, ceil, trunc and mod.
  *
- * SSE4.1, AVX and 64-bit NEON have an instruction for each. Plain SSE2 and ARMv7 do not, and LLVM would call a
- * library there: adding 2^23 (f64: 2^52) to |x| and taking it away again leaves the nearest whole number, and numbers that are
- * larger are whole already. */
+ * SSE4.1, AVX and 64-bit NEON have an instruction for each. Plain SSE2 and ARMv7 do not, and LLVM
+ * would call a library there: adding 2^23 (f64: 2^52) to |x| and taking it away again leaves the
+ * nearest whole number, and numbers that are larger are whole already. */
 #include "codegen/vector_math_parts.h"
 
 #include <math.h>
@@ -50,14 +50,16 @@ LLVMValueRef math_trunc(const Math *m, LLVMValueRef x)
 
 /* mod: x - y·trunc(x/y), exactly.
  *
- * With a = |x| and b = |y| in f64, b·2^k is taken from a as often as it goes, k being such that this is less than 2^28
- * times (f32: the product is exact, 28 + 24 bits fit) or once (f64). Dividing may round up to one time too many, which is
- * given back. This goes on until a < b in all lanes; mostly that is one round. */
+ * With a = |x| and b = |y| in f64, b·2^k is taken from a as often as it goes, k being such that
+ * this is less than 2^28 times (f32: the product is exact, 28 + 24 bits fit) or once (f64).
+ * Dividing may round up to one time too many, which is given back. This goes on until a < b in all
+ * lanes; mostly that is one round. */
 
 /* 2^(exponent of ratio - spare), at least 1, at most 2^1000 */
 static LLVMValueRef step_scale(const Math *m, LLVMValueRef ratio, double spare)
 {
-    LLVMValueRef bits = LLVMBuildAnd(m->builder, math_bits(m, ratio), math_integer(m, 0x7ff0000000000000), "");
+    LLVMValueRef bits =
+        LLVMBuildAnd(m->builder, math_bits(m, ratio), math_integer(m, 0x7ff0000000000000), "");
     LLVMValueRef power = math_mul(m, math_from_bits(m, bits), math_number(m, spare));
     return math_at_most(m, math_at_least(m, power, 1), 0x1p1000);
 }
@@ -112,7 +114,8 @@ LLVMValueRef math_mod(const Math *m, LLVMValueRef x, LLVMValueRef y)
     LLVMValueRef finite = math_is(&wide, LLVMRealOLT, b, infinite); /* x mod inf = x */
     LLVMValueRef goes = LLVMBuildAnd(m->builder, valid, finite, "");
     LLVMValueRef one = math_number(&wide, 1), zero = math_number(&wide, 0);
-    LLVMValueRef rest = mod_loop(&wide, math_select(&wide, goes, a, zero), math_select(&wide, goes, b, one), !m->wide);
+    LLVMValueRef rest = mod_loop(&wide, math_select(&wide, goes, a, zero),
+                                 math_select(&wide, goes, b, one), !m->wide);
     rest = math_select(&wide, finite, rest, a);
     rest = math_select(&wide, valid, rest, math_number(&wide, NAN));
     if (!m->wide)

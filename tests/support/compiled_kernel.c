@@ -1,7 +1,8 @@
 /* Compiles kernels with codegen/, adds a small C program and links both.
  *
- * For this machine the program is a shared object with one function, run(index, arguments, scratch, members). For
- * others it is an executable that reads all arguments from standard input, runs, and writes them back. */
+ * For this machine the program is a shared object with one function, run(index, arguments, scratch,
+ * members). For others it is an executable that reads all arguments from standard input, runs, and
+ * writes them back. */
 #include "tests/support/compiled_kernel.h"
 
 #include <dlfcn.h>
@@ -95,7 +96,8 @@ static int64_t argument_bytes(const Kernel *kernel, int index)
 
 /* Arguments are followed by a guard, so that writing behind one is seen. */
 static const char main_text[] =
-    "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include \"runtime/float_mode.h\"\n"
+    "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include "
+    "\"runtime/float_mode.h\"\n"
     "int main(int argc, char **argv)\n{\n"
     "  int index = atoi(argv[1]), members = atoi(argv[2]), count = argc - 4;\n"
     "  void *a[32];\n"
@@ -142,11 +144,13 @@ static void load_library(CompiledKernels *compiled, const char *path)
     *(void **)&compiled->run = dlsym(compiled->library, "run");
 }
 
-CompiledKernels *compiled_kernels_create(Arena *arena, const Target *target, Kernel **kernels, int count)
+CompiledKernels *compiled_kernels_create(Arena *arena, const Target *target, Kernel **kernels,
+                                         int count)
 {
     Diag *diag = diag_create(arena);
     CompiledKernels *compiled = ARENA_NEW(arena, CompiledKernels);
-    *compiled = (CompiledKernels){.arena = arena, .target = target, .kernels = kernels, .count = count};
+    *compiled =
+        (CompiledKernels){.arena = arena, .target = target, .kernels = kernels, .count = count};
     compiled->folder = folder_create_temporary(diag);
     Text list = text_create(arena), text = text_create(arena);
     write_objects(compiled, diag, &list);
@@ -158,8 +162,9 @@ CompiledKernels *compiled_kernels_create(Arena *arena, const Target *target, Ker
     if (!file_write(diag, source, text.data, text.length, false))
         give_up(source, diag);
     const char *root = getenv("INGOT_SOURCE");
-    must_run(arena_print(arena, "%s -D_GNU_SOURCE -O1 -I%s %s -o %s %s%s", compiler(arena, target), root ? root : ".",
-                         target->native ? "-shared -fPIC" : "-static", product, source, list.data));
+    must_run(arena_print(arena, "%s -D_GNU_SOURCE -O1 -I%s %s -o %s %s%s", compiler(arena, target),
+                         root ? root : ".", target->native ? "-shared -fPIC" : "-static", product,
+                         source, list.data));
     if (target->native)
         load_library(compiled, product);
     return compiled;
@@ -187,7 +192,8 @@ static void copy_arguments(const Kernel *kernel, void *const *arguments, FILE *f
 {
     for (int i = 0; i < kernel->argument_count; i++) {
         size_t size = (size_t)argument_bytes(kernel, i);
-        size_t done = back ? fread(arguments[i], 1, size, file) : fwrite(arguments[i], 1, size, file);
+        size_t done =
+            back ? fread(arguments[i], 1, size, file) : fwrite(arguments[i], 1, size, file);
         if (done != size)
             give_up("an argument got lost", NULL);
     }
@@ -198,8 +204,8 @@ static void run_elsewhere(CompiledKernels *compiled, int index, void *const *arg
     const Kernel *kernel = compiled->kernels[index];
     const char *folder = compiled->folder;
     Text command = text_create(compiled->arena);
-    text_print(&command, "%s %s/run.so %d %d %lld", emulator(compiled->target), folder, index, members,
-               (long long)kernel_scratch_bytes(kernel));
+    text_print(&command, "%s %s/run.so %d %d %lld", emulator(compiled->target), folder, index,
+               members, (long long)kernel_scratch_bytes(kernel));
     for (int i = 0; i < kernel->argument_count; i++)
         text_print(&command, " %lld", (long long)argument_bytes(kernel, i));
     text_print(&command, " <%s/in >%s/out", folder, folder);

@@ -1,5 +1,6 @@
-/* The descriptor as a C compiler sees it: a small C program that includes runtime/model.h is linked with a model's
- * object and prints what it finds; on 64 and on 32 bits. Also that only the public functions are visible. */
+/* The descriptor as a C compiler sees it: a small C program that includes runtime/model.h is linked
+ * with a model's object and prints what it finds; on 64 and on 32 bits. Also that only the public
+ * functions are visible. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,38 +12,40 @@
 #include "passes/lower.h"
 #include "tests/support/compiled_kernel.h"
 
-static const char program_text[] =
-    "program @small {\n"
-    "  state %w: f32[3,2] parameter = [1, 2, 3, 4, 5, 6]\n"
-    "  state %n: i64[] = [7]\n"
-    "  fn @infer(%x: f32[4,3]) -> f32[4,2] batch=4 {\n"
-    "    %0: f32[3,2] = state of=%w\n"
-    "    %1: f32[4,2] = matmul %x, %0\n"
-    "    return y = %1\n"
-    "  }\n"
-    "  fn @infer(%x: f32[1,3]) -> f32[1,2] batch=1 {\n"
-    "    %0: f32[3,2] = state of=%w\n"
-    "    %1: f32[1,2] = matmul %x, %0\n"
-    "    return y = %1\n"
-    "  }\n"
-    "  fn @count(%t: i32[2]) -> f32[2] {\n"
-    "    %0: f32[2] = cast %t to=f32\n"
-    "    %1: f32[2] = constant value=[0.5, 0.25]\n"
-    "    %2: f32[2] = add %0, %1\n"
-    "    return %2\n"
-    "  }\n"
-    "}\n";
+static const char program_text[] = "program @small {\n"
+                                   "  state %w: f32[3,2] parameter = [1, 2, 3, 4, 5, 6]\n"
+                                   "  state %n: i64[] = [7]\n"
+                                   "  fn @infer(%x: f32[4,3]) -> f32[4,2] batch=4 {\n"
+                                   "    %0: f32[3,2] = state of=%w\n"
+                                   "    %1: f32[4,2] = matmul %x, %0\n"
+                                   "    return y = %1\n"
+                                   "  }\n"
+                                   "  fn @infer(%x: f32[1,3]) -> f32[1,2] batch=1 {\n"
+                                   "    %0: f32[3,2] = state of=%w\n"
+                                   "    %1: f32[1,2] = matmul %x, %0\n"
+                                   "    return y = %1\n"
+                                   "  }\n"
+                                   "  fn @count(%t: i32[2]) -> f32[2] {\n"
+                                   "    %0: f32[2] = cast %t to=f32\n"
+                                   "    %1: f32[2] = constant value=[0.5, 0.25]\n"
+                                   "    %2: f32[2] = add %0, %1\n"
+                                   "    return %2\n"
+                                   "  }\n"
+                                   "}\n";
 
 /* Prints every field, calls the functions by the descriptor and by their public names. */
 static const char reader_text[] =
-    "#include <stdio.h>\n#include <string.h>\n#include \"runtime/instance.h\"\n#include \"runtime/team.h\"\n"
+    "#include <stdio.h>\n#include <string.h>\n#include \"runtime/instance.h\"\n#include "
+    "\"runtime/team.h\"\n"
     "extern const IngotModel ingot_descriptor;\n"
     "static _Alignas(64) char state[4096], arena[65536], scratch[65536];\n"
     "void ingot_team_barrier(IngotTeam *team, int32_t member) {}\n"
     "void ingot_destroy(IngotInstance *i) {}\n"
     "IngotInstance *ingot_create(const IngotModel *m, const IngotOptions *o, int32_t *code)\n"
-    "{ printf(\"create %d %d\\n\", m == &ingot_descriptor, o->threads); *code = 0; return (void *)state; }\n"
-    "int32_t ingot_initialize(IngotInstance *i, uint64_t seed) { printf(\"initialize %llx\\n\", (long long)seed); return 3; }\n"
+    "{ printf(\"create %d %d\\n\", m == &ingot_descriptor, o->threads); *code = 0; return (void "
+    "*)state; }\n"
+    "int32_t ingot_initialize(IngotInstance *i, uint64_t seed) { printf(\"initialize %llx\\n\", "
+    "(long long)seed); return 3; }\n"
     "int32_t ingot_save(const IngotInstance *i, const char *p) { return 0; }\n"
     "int32_t ingot_load(IngotInstance *i, const char *p) { printf(\"load %s\\n\", p); return 4; }\n"
     "const char *ingot_last_error(const IngotInstance *i) { return \"\"; }\n"
@@ -56,7 +59,8 @@ static const char reader_text[] =
     "}\n"
     "typedef struct small small;\n"
     "small *small_create(const IngotOptions *o, int32_t *code);\n"
-    "int32_t small_initialize(small *m, uint64_t seed);\nint32_t small_load(small *m, const char *path);\n"
+    "int32_t small_initialize(small *m, uint64_t seed);\nint32_t small_load(small *m, const char "
+    "*path);\n"
     "void *small_state(small *m, int32_t s);\nsize_t small_memory_bytes(int32_t t);\n"
     "int32_t small_infer(small *m, const float *x, float *y);\n"
     "int32_t small_infer_batch4(small *m, const float *x, float *y);\n"
@@ -66,15 +70,18 @@ static const char reader_text[] =
     "  for (int i = 0; i < count; i++, t++) {\n"
     "    printf(\"%s %s %d[\", what, t->name, t->type);\n"
     "    for (int j = 0; j < t->rank; j++) printf(\" %d\", (int)t->dims[j]);\n"
-    "    printf(\" ] bytes %d offset %d classes %d trainable %d batched %d\\n\", (int)t->bytes, (int)t->offset,\n"
+    "    printf(\" ] bytes %d offset %d classes %d trainable %d batched %d\\n\", (int)t->bytes, "
+    "(int)t->offset,\n"
     "           (int)t->classes, t->trainable, t->batched);\n"
     "  }\n"
     "}\n"
     "static void data(const IngotDataset *d)\n"
     "{\n"
-    "  printf(\"data %s %d %d %d %c\\n\", d->path ? d->path : \"-\", d->format, d->column_count, d->header, d->separator);\n"
+    "  printf(\"data %s %d %d %d %c\\n\", d->path ? d->path : \"-\", d->format, d->column_count, "
+    "d->header, d->separator);\n"
     "  for (int i = 0; i < d->column_count; i++)\n"
-    "    printf(\"column %s %s %d %d\\n\", d->columns[i].tensor, d->columns[i].path ? d->columns[i].path : \"-\",\n"
+    "    printf(\"column %s %s %d %d\\n\", d->columns[i].tensor, d->columns[i].path ? "
+    "d->columns[i].path : \"-\",\n"
     "           (int)d->columns[i].first, (int)d->columns[i].count);\n"
     "}\n"
     "int main(void)\n"
@@ -90,20 +97,24 @@ static const char reader_text[] =
     "  }\n"
     "  const IngotRecipe *r = m->recipe;\n"
     "  data(&r->training); data(&r->validation);\n"
-    "  printf(\"recipe %g %d %llx %d %s %d\\n\", r->validation_part, (int)r->epochs, (long long)r->seed, r->metric_count,\n"
+    "  printf(\"recipe %g %d %llx %d %s %d\\n\", r->validation_part, (int)r->epochs, (long "
+    "long)r->seed, r->metric_count,\n"
     "         r->metrics[0], r->shuffle);\n"
     "  memcpy(state, m->initial_state, m->state_bytes);\n"
-    "  printf(\"%d %d %s parameters %d\\n\", (int)m->state_bytes % 64, (int)((size_t)m->constants % 64),\n"
+    "  printf(\"%d %d %s parameters %d\\n\", (int)m->state_bytes % 64, (int)((size_t)m->constants "
+    "% 64),\n"
     "         m->weights_path ? m->weights_path : \"-\", (int)m->parameter_count);\n"
     "  int32_t code = 9, t[2] = {3, -4};\n"
     "  IngotOptions options = {.threads = 5};\n"
     "  small *s = small_create(&options, &code);\n"
     "  float x[12] = {1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 1}, y[8];\n"
     "  printf(\"%d\", small_infer(s, x + 9, y)); printf(\" %g %g\\n\", y[0], y[1]);\n"
-    "  printf(\"%d\", small_infer_batch4(s, x, y)); for (int i = 0; i < 8; i++) printf(\" %g\", y[i]);\n"
+    "  printf(\"%d\", small_infer_batch4(s, x, y)); for (int i = 0; i < 8; i++) printf(\" %g\", "
+    "y[i]);\n"
     "  printf(\"\\n%d\", small_count(s, t, y)); printf(\" %g %g\\n\", y[0], y[1]);\n"
     "  printf(\"%d\\n\", small_initialize(s, 0x123456789abcdefull));\n"
-    "  printf(\"%d %d %d\\n\", small_load(s, \"f\"), (int)((char *)small_state(s, 1) - state), (int)small_memory_bytes(4));\n"
+    "  printf(\"%d %d %d\\n\", small_load(s, \"f\"), (int)((char *)small_state(s, 1) - state), "
+    "(int)small_memory_bytes(4));\n"
     "  return 0;\n"
     "}\n";
 
@@ -140,17 +151,25 @@ static CodegenOptions codegen_options(void)
     static ColumnRecipe columns[2] = {{"x", NULL, 0, 3}, {"t", NULL, 3, 1}};
     static const char *metrics[1] = {"accuracy"};
     static const InputClasses labels[1] = {{"t", 10}};
-    static const Recipe recipe = {
-        .training = {.format = DATA_CSV, .path = "a.csv", .columns = columns, .column_count = 2, .header = 1, .separator = ';'},
-        .validation = {.separator = ','},
-        .validation_part = 0.25,
-        .epochs = 11,
-        .seed = 0xfedcba9876543210,
-        .shuffle = true,
-        .metrics = metrics,
-        .metric_count = 1};
-    return (CodegenOptions){
-        .emit = EMIT_OBJECT, .recipe = &recipe, .labels = labels, .label_count = 1, .compiler = "test", .jobs = 1};
+    static const Recipe recipe = {.training = {.format = DATA_CSV,
+                                               .path = "a.csv",
+                                               .columns = columns,
+                                               .column_count = 2,
+                                               .header = 1,
+                                               .separator = ';'},
+                                  .validation = {.separator = ','},
+                                  .validation_part = 0.25,
+                                  .epochs = 11,
+                                  .seed = 0xfedcba9876543210,
+                                  .shuffle = true,
+                                  .metrics = metrics,
+                                  .metric_count = 1};
+    return (CodegenOptions){.emit = EMIT_OBJECT,
+                            .recipe = &recipe,
+                            .labels = labels,
+                            .label_count = 1,
+                            .compiler = "test",
+                            .jobs = 1};
 }
 
 /* The objects of the model in `folder`, as words of a command. */
@@ -192,8 +211,10 @@ static void check_descriptor(const char *triple, const char *cpu, const char *ru
         cr_assert(file_write(diag, source, reader_text, strlen(reader_text), false));
         const char *compiler = target.native ? "cc" : arena_print(arena, "%s-gcc", target.triple);
         cr_assert(system(arena_print(arena, "%s %s -D_GNU_SOURCE -I%s -o %s/reader %s%s", compiler,
-                                     target.native ? "" : "-static", source_folder(), folder, source, objects)) == 0);
-        cr_assert(system(arena_print(arena, "%s %s/reader >%s/out", target.native ? "" : runner, folder, folder)) == 0);
+                                     target.native ? "" : "-static", source_folder(), folder,
+                                     source, objects)) == 0);
+        cr_assert(system(arena_print(arena, "%s %s/reader >%s/out", target.native ? "" : runner,
+                                     folder, folder)) == 0);
         size_t size;
         const char *out = file_read(diag, arena_print(arena, "%s/out", folder), &size);
         const char *first = arena_print(arena, "small | test | %s, %s", target.triple, target.name);
@@ -228,13 +249,16 @@ Test(codegen_descriptor, only_public_functions_are_visible)
     const char *folder = folder_create_temporary(diag);
     const char *objects = write_model(arena, diag, &target, folder);
     cr_assert(system(arena_print(arena,
-                                 "readelf -sW %s | awk '$5 == \"GLOBAL\" && $6 == \"DEFAULT\" && $7 != \"UND\" {print $8}' "
+                                 "readelf -sW %s | awk '$5 == \"GLOBAL\" && $6 == \"DEFAULT\" && "
+                                 "$7 != \"UND\" {print $8}' "
                                  "| sort >%s/out",
                                  objects, folder)) == 0);
     size_t size;
     const char *out = file_read(diag, arena_print(arena, "%s/out", folder), &size);
-    cr_assert_str_eq(out, "small_count\nsmall_create\nsmall_destroy\nsmall_infer\nsmall_infer_batch4\n"
-                          "small_initialize\nsmall_last_error\nsmall_load\nsmall_memory_bytes\nsmall_save\nsmall_state\n");
+    cr_assert_str_eq(out,
+                     "small_count\nsmall_create\nsmall_destroy\nsmall_infer\nsmall_infer_batch4\n"
+                     "small_initialize\nsmall_last_error\nsmall_load\nsmall_memory_bytes\nsmall_"
+                     "save\nsmall_state\n");
     folder_remove(folder);
     arena_destroy(arena);
 }

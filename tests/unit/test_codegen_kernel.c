@@ -1,5 +1,5 @@
-/* Kernels as machine code against the same kernels run plainly (support/nest_run.c): every form of loop, load and store,
- * for each level of x86-64 that this machine has and for ARM under qemu. */
+/* Kernels as machine code against the same kernels run plainly (support/nest_run.c): every form of
+ * loop, load and store, for each level of x86-64 that this machine has and for ARM under qemu. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -16,13 +16,14 @@ enum { ARGUMENTS = 8 };
 
 typedef struct TargetCase {
     const char *triple, *cpu;
-    bool masked; /* as if masks were cheap: AVX-512's way through the generator, on a machine without it */
+    bool masked; /* as if masks were cheap: AVX-512's way through the generator, on a machine
+                    without it */
 } TargetCase;
 
 static const TargetCase target_cases[] = {
-    {"x86_64-linux-gnu", "x86-64", false},    {"x86_64-linux-gnu", "x86-64-v2", false},
-    {"x86_64-linux-gnu", "x86-64-v3", false}, {"x86_64-linux-gnu", "x86-64-v3", true},
-    {"x86_64-linux-gnu", "x86-64-v4", false}, {"aarch64-linux-gnu", "armv8-a", false},
+    {"x86_64-linux-gnu", "x86-64", false},     {"x86_64-linux-gnu", "x86-64-v2", false},
+    {"x86_64-linux-gnu", "x86-64-v3", false},  {"x86_64-linux-gnu", "x86-64-v3", true},
+    {"x86_64-linux-gnu", "x86-64-v4", false},  {"aarch64-linux-gnu", "armv8-a", false},
     {"arm-linux-gnueabihf", "armv7-a", false}, {"arm-linux-gnueabihf", "cortex-a7", false},
 };
 
@@ -119,8 +120,8 @@ static void compare(const Kernel *kernel, const char *target, int members, void 
         const Buffer *buffer = kernel->arguments[i];
         for (int64_t j = 0; j < buffer->count; j++) {
             double a = element_at(buffer, got[i], j), b = element_at(buffer, wanted[i], j);
-            cr_assert(close_enough(a, b), "@%s on %s with %d members: %%%s[%lld] is %.9g, not %.9g", kernel->name,
-                      target, members, buffer->name, (long long)j, a, b);
+            cr_assert(close_enough(a, b), "@%s on %s with %d members: %%%s[%lld] is %.9g, not %.9g",
+                      kernel->name, target, members, buffer->name, (long long)j, a, b);
         }
     }
 }
@@ -184,13 +185,16 @@ Test(codegen_kernel, loops)
         "  for i = 0..10 step 3 { %y[2*i + 1] = %x[i] } for i = 2..3 { %y[i] = 7 } }\n"
         "kernel @none(%x: f32[4], out %y: f32[4]) { for i = 2..2 { %y[i] = 3 } }\n"
         "kernel @split(%x: f32[105], out %y: f32[105]) {\n"
-        "  parallel i = 0..7 { parallel j = 0..15 step 5 { for k = 0..5 { %y[15*i + j + k] = mul(%x[15*i + j + k], 2) } } } }\n"
+        "  parallel i = 0..7 { parallel j = 0..15 step 5 { for k = 0..5 { %y[15*i + j + k] = "
+        "mul(%x[15*i + j + k], 2) } } } }\n"
         "kernel @two(%x: f32[40], out %y: f32[40]) {\n"
-        "  parallel i = 0..2 { %y[i] = %x[i] } parallel i = 2..40 step 2 { %y[i] = neg(%x[i]) %y[i + 1] = 5 } }\n"
+        "  parallel i = 0..2 { %y[i] = %x[i] } parallel i = 2..40 step 2 { %y[i] = neg(%x[i]) %y[i "
+        "+ 1] = 5 } }\n"
         "kernel @few(%x: f32[2], out %y: f32[2]) { parallel i = 0..2 { %y[i] = exp(%x[i]) } }\n"
         "kernel @lets(%x: f32[32], out %y: f32[32]) { for i = 0..4 {\n"
         "    let %a: f32 = add(%x[8*i], 1)\n"
-        "    vector v = 0..8 { let %b: f32 = mul(%x[8*i + v], %a) %y[8*i + v] = add(mul(%b, %b), %a) } } }\n");
+        "    vector v = 0..8 { let %b: f32 = mul(%x[8*i + v], %a) %y[8*i + v] = add(mul(%b, %b), "
+        "%a) } } }\n");
 }
 
 /* Loads and stores of whole and partial vectors, side by side, in one place, backwards, apart */
@@ -200,20 +204,30 @@ Test(codegen_kernel, vectors)
     check_everywhere(
         "kernel @whole(%x: f32[64], %s: f32[4], out %y: f32[64]) {\n"
         "  for i = 0..64 step 16 { vector v = 0..16 { %y[i + v] = sub(%x[i + v], %s[3]) } } }\n"
-        "kernel @part5(%x: f32[25], inout %y: f32[25]) { for i = 0..5 { vector v = 0..5 of 8 { %y[5*i + v] += %x[5*i + v] } } }\n"
-        "kernel @part3(%x: f32[9], inout %y: f32[9]) { for i = 0..3 { vector v = 0..3 of 4 { %y[3*i + v] max= %x[3*i + v] } } }\n"
-        "kernel @part7(%x: f64[14], inout %y: f64[14]) { for i = 0..2 { vector v = 0..7 of 8 { %y[7*i + v] min= %x[7*i + v] } } }\n"
-        "kernel @part13(%x: f32[26], out %y: f32[26]) { for i = 0..2 { vector v = 0..13 of 16 { %y[13*i + v] = exp(%x[13*i + v]) } } }\n"
-        "kernel @one(%x: f32[3], out %y: f32[3]) { for i = 0..3 { vector v = 0..1 of 4 { %y[i + v] = %x[i + v] } } }\n"
-        "kernel @bytes(%x: u8[22], %z: i8[22], out %y: i32[22]) { for i = 0..2 { vector v = 0..11 of 16 {\n"
+        "kernel @part5(%x: f32[25], inout %y: f32[25]) { for i = 0..5 { vector v = 0..5 of 8 { "
+        "%y[5*i + v] += %x[5*i + v] } } }\n"
+        "kernel @part3(%x: f32[9], inout %y: f32[9]) { for i = 0..3 { vector v = 0..3 of 4 { "
+        "%y[3*i + v] max= %x[3*i + v] } } }\n"
+        "kernel @part7(%x: f64[14], inout %y: f64[14]) { for i = 0..2 { vector v = 0..7 of 8 { "
+        "%y[7*i + v] min= %x[7*i + v] } } }\n"
+        "kernel @part13(%x: f32[26], out %y: f32[26]) { for i = 0..2 { vector v = 0..13 of 16 { "
+        "%y[13*i + v] = exp(%x[13*i + v]) } } }\n"
+        "kernel @one(%x: f32[3], out %y: f32[3]) { for i = 0..3 { vector v = 0..1 of 4 { %y[i + v] "
+        "= %x[i + v] } } }\n"
+        "kernel @bytes(%x: u8[22], %z: i8[22], out %y: i32[22]) { for i = 0..2 { vector v = 0..11 "
+        "of 16 {\n"
         "  %y[11*i + v] = add(cast:i32(%x[11*i + v]), cast:i32(%z[11*i + v])) } } }\n"
         "kernel @flags(%x: f32[22], inout %y: bool[22]) { for i = 0..2 { vector v = 0..11 of 16 {\n"
         "  %y[11*i + v] = or(lt(%x[11*i + v], 0), not(%y[11*i + v])) } } }\n"
         "kernel @apart(%x: f32[64], out %y: f32[64]) { for i = 0..2 { vector v = 0..8 {\n"
-        "  %y[32*i + 4*v] = %x[32*i + 3*v + 1] } vector w = 0..5 of 8 { %y[32*i + 4*w + 1] = %x[2*w] } } }\n"
-        "kernel @back(%x: f32[64], out %y: f32[64]) { for i = 0..8 { vector v = 0..8 { %y[8*i + v] = %x[63 - 8*i - v] } } }\n"
-        "kernel @backpart(%x: f32[5], out %y: f32[5]) { vector v = 0..5 of 8 { %y[v] = %x[4 - v] } }\n"
-        "kernel @backstore(%x: f32[8], inout %y: f32[8]) { vector v = 0..8 { %y[7 - v] += mul(%x[v], %x[v]) } }\n");
+        "  %y[32*i + 4*v] = %x[32*i + 3*v + 1] } vector w = 0..5 of 8 { %y[32*i + 4*w + 1] = "
+        "%x[2*w] } } }\n"
+        "kernel @back(%x: f32[64], out %y: f32[64]) { for i = 0..8 { vector v = 0..8 { %y[8*i + v] "
+        "= %x[63 - 8*i - v] } } }\n"
+        "kernel @backpart(%x: f32[5], out %y: f32[5]) { vector v = 0..5 of 8 { %y[v] = %x[4 - v] } "
+        "}\n"
+        "kernel @backstore(%x: f32[8], inout %y: f32[8]) { vector v = 0..8 { %y[7 - v] += "
+        "mul(%x[v], %x[v]) } }\n");
 }
 
 Test(codegen_kernel, dynamic_offsets)
@@ -225,7 +239,8 @@ Test(codegen_kernel, dynamic_offsets)
         "  for i = 0..16 step 8 { vector v = 0..8 { %y[i + v] = %t[(%r[i + v])] } } }\n"
         "kernel @scatter(%x: f32[30], %r: i32[6], inout %y: f32[80]) {\n"
         "  for i = 0..6 { vector v = 0..5 of 8 { %y[5*(%r[i]) + v] += %x[5*i + v] } } }\n"
-        "kernel @histogram(%r: i32[16], inout %y: i32[16]) { vector v = 0..16 { %y[(%r[v])] += 1:i32 } }\n"
+        "kernel @histogram(%r: i32[16], inout %y: i32[16]) { vector v = 0..16 { %y[(%r[v])] += "
+        "1:i32 } }\n"
         "kernel @clamped(%t: f32[8], %r: i32[8], out %y: f32[8]) { vector v = 0..8 {\n"
         "  %y[v] = %t[(min(max(sub(%r[v], 5:i32), 0:i32), 7:i32))] } }\n");
 }
@@ -243,7 +258,8 @@ Test(codegen_kernel, blocks)
         "      vector v = 0..8 { %panel[16*k + 8 + v] = %w[20*k + 8 + v] } }\n"
         "    for i = 0..12 step 6 {\n"
         "      local %acc: f32[96]\n"
-        "      unroll r = 0..6 { unroll u = 0..16 step 8 { vector v = 0..8 { %acc[16*r + u + v] = %b[u + v] } } }\n"
+        "      unroll r = 0..6 { unroll u = 0..16 step 8 { vector v = 0..8 { %acc[16*r + u + v] = "
+        "%b[u + v] } } }\n"
         "      for k = 0..40 { unroll r = 0..6 { unroll u = 0..16 step 8 { vector v = 0..8 {\n"
         "        %acc[16*r + u + v] += mul(%x[40*i + k + 40*r], %panel[16*k + u + v]) } } } }\n"
         "      unroll r = 0..6 { unroll u = 0..16 step 8 { vector v = 0..8 {\n"
@@ -253,65 +269,98 @@ Test(codegen_kernel, blocks)
         "      unroll r = 0..6 { vector v = 0..4 of 8 { %rest[8*r + v] = 0 } }\n"
         "      for k = 0..40 { unroll r = 0..6 { vector v = 0..4 of 8 {\n"
         "        %rest[8*r + v] += mul(%x[40*i + k + 40*r], %w[20*k + 16 + v]) } } }\n"
-        "      unroll r = 0..6 { vector v = 0..4 of 8 { %y[20*i + 20*r + 16 + v] = tanh(%rest[8*r + v]) } } }\n"
-        "    for j2 = 0..20 { local %a: f32[1] %a[0] = 0 for k = 0..40 { %a[0] += mul(%x[480 + k], %w[20*k + j2]) }\n"
+        "      unroll r = 0..6 { vector v = 0..4 of 8 { %y[20*i + 20*r + 16 + v] = tanh(%rest[8*r "
+        "+ v]) } } }\n"
+        "    for j2 = 0..20 { local %a: f32[1] %a[0] = 0 for k = 0..40 { %a[0] += mul(%x[480 + k], "
+        "%w[20*k + j2]) }\n"
         "      %y[240 + j2] = %a[0] } } }\n"
         "kernel @dot(%x: f32[64], %z: f32[64], out %y: f32[3]) {\n"
         "  local %a: f32[16] local %m: f32[8] local %n: f32[8]\n"
         "  unroll u = 0..16 step 8 { vector v = 0..8 { %a[u + v] = 0 } }\n"
         "  vector v = 0..8 { %m[v] = -1000 } vector v = 0..8 { %n[v] = 1000 }\n"
         "  for k = 0..64 step 16 { unroll u = 0..16 step 8 { vector v = 0..8 {\n"
-        "    %a[u + v] += mul(%x[k + u + v], %z[k + u + v]) %m[v] max= %x[k + u + v] %n[v] min= %z[k + u + v] } } }\n"
+        "    %a[u + v] += mul(%x[k + u + v], %z[k + u + v]) %m[v] max= %x[k + u + v] %n[v] min= "
+        "%z[k + u + v] } } }\n"
         "  vector v = 0..8 { %a[v] += %a[8 + v] }\n"
-        "  %y[0] = lanes add v of 8 (%a[v]) %y[1] = lanes max v of 8 (%m[v]) %y[2] = lanes min w of 8 (%n[w]) }\n"
-        "kernel @lanes(%x: f64[4], out %y: f64[1]) { %y[0] = div(1:f64, lanes add v of 4 (mul(%x[v], %x[v]))) }\n"
+        "  %y[0] = lanes add v of 8 (%a[v]) %y[1] = lanes max v of 8 (%m[v]) %y[2] = lanes min w "
+        "of 8 (%n[w]) }\n"
+        "kernel @lanes(%x: f64[4], out %y: f64[1]) { %y[0] = div(1:f64, lanes add v of 4 "
+        "(mul(%x[v], %x[v]))) }\n"
         "kernel @aliased(inout %x: f32[16], out %y: f32[16]) may_alias {\n"
         "  for i = 0..16 step 8 { vector v = 0..8 { %y[i + v] = add(%x[i + v], 1) } } }\n");
 }
 
-/* Element-wise operations; exactness of the real functions is the affair of test_codegen_vector_math.c */
+/* Element-wise operations; exactness of the real functions is the affair of
+ * test_codegen_vector_math.c */
 
 Test(codegen_kernel, operations)
 {
     check_everywhere(
         "kernel @unary(%x: f32[16], inout %y: f32[320]) { for i = 0..2 { vector v = 0..8 {\n"
-        "  %y[8*i + v] = neg(%x[8*i + v]) %y[16 + 8*i + v] = abs(%x[8*i + v]) %y[32 + 8*i + v] = sign(%x[8*i + v])\n"
-        "  %y[48 + 8*i + v] = exp(%x[8*i + v]) %y[64 + 8*i + v] = expm1(%x[8*i + v]) %y[80 + 8*i + v] = log(%x[8*i + v])\n"
-        "  %y[96 + 8*i + v] = log1p(%x[8*i + v]) %y[112 + 8*i + v] = sqrt(%x[8*i + v]) %y[128 + 8*i + v] = rsqrt(%x[8*i + v])\n"
-        "  %y[144 + 8*i + v] = tanh(%x[8*i + v]) %y[160 + 8*i + v] = sigmoid(%x[8*i + v]) %y[176 + 8*i + v] = erf(%x[8*i + v])\n"
-        "  %y[192 + 8*i + v] = sin(%x[8*i + v]) %y[208 + 8*i + v] = cos(%x[8*i + v]) %y[224 + 8*i + v] = floor(%x[8*i + v])\n"
+        "  %y[8*i + v] = neg(%x[8*i + v]) %y[16 + 8*i + v] = abs(%x[8*i + v]) %y[32 + 8*i + v] = "
+        "sign(%x[8*i + v])\n"
+        "  %y[48 + 8*i + v] = exp(%x[8*i + v]) %y[64 + 8*i + v] = expm1(%x[8*i + v]) %y[80 + 8*i + "
+        "v] = log(%x[8*i + v])\n"
+        "  %y[96 + 8*i + v] = log1p(%x[8*i + v]) %y[112 + 8*i + v] = sqrt(%x[8*i + v]) %y[128 + "
+        "8*i + v] = rsqrt(%x[8*i + v])\n"
+        "  %y[144 + 8*i + v] = tanh(%x[8*i + v]) %y[160 + 8*i + v] = sigmoid(%x[8*i + v]) %y[176 + "
+        "8*i + v] = erf(%x[8*i + v])\n"
+        "  %y[192 + 8*i + v] = sin(%x[8*i + v]) %y[208 + 8*i + v] = cos(%x[8*i + v]) %y[224 + 8*i "
+        "+ v] = floor(%x[8*i + v])\n"
         "  %y[240 + 8*i + v] = ceil(%x[8*i + v]) %y[256 + 8*i + v] = round(%x[8*i + v]) } } }\n"
         "kernel @unary64(%x: f64[16], inout %y: f64[320]) { for i = 0..4 { vector v = 0..4 {\n"
-        "  %y[4*i + v] = neg(%x[4*i + v]) %y[16 + 4*i + v] = abs(%x[4*i + v]) %y[32 + 4*i + v] = sign(%x[4*i + v])\n"
-        "  %y[48 + 4*i + v] = exp(%x[4*i + v]) %y[64 + 4*i + v] = expm1(%x[4*i + v]) %y[80 + 4*i + v] = log(%x[4*i + v])\n"
-        "  %y[96 + 4*i + v] = log1p(%x[4*i + v]) %y[112 + 4*i + v] = sqrt(%x[4*i + v]) %y[128 + 4*i + v] = rsqrt(%x[4*i + v])\n"
-        "  %y[144 + 4*i + v] = tanh(%x[4*i + v]) %y[160 + 4*i + v] = sigmoid(%x[4*i + v]) %y[176 + 4*i + v] = erf(%x[4*i + v])\n"
-        "  %y[192 + 4*i + v] = sin(%x[4*i + v]) %y[208 + 4*i + v] = cos(%x[4*i + v]) %y[224 + 4*i + v] = floor(%x[4*i + v])\n"
+        "  %y[4*i + v] = neg(%x[4*i + v]) %y[16 + 4*i + v] = abs(%x[4*i + v]) %y[32 + 4*i + v] = "
+        "sign(%x[4*i + v])\n"
+        "  %y[48 + 4*i + v] = exp(%x[4*i + v]) %y[64 + 4*i + v] = expm1(%x[4*i + v]) %y[80 + 4*i + "
+        "v] = log(%x[4*i + v])\n"
+        "  %y[96 + 4*i + v] = log1p(%x[4*i + v]) %y[112 + 4*i + v] = sqrt(%x[4*i + v]) %y[128 + "
+        "4*i + v] = rsqrt(%x[4*i + v])\n"
+        "  %y[144 + 4*i + v] = tanh(%x[4*i + v]) %y[160 + 4*i + v] = sigmoid(%x[4*i + v]) %y[176 + "
+        "4*i + v] = erf(%x[4*i + v])\n"
+        "  %y[192 + 4*i + v] = sin(%x[4*i + v]) %y[208 + 4*i + v] = cos(%x[4*i + v]) %y[224 + 4*i "
+        "+ v] = floor(%x[4*i + v])\n"
         "  %y[240 + 4*i + v] = ceil(%x[4*i + v]) %y[256 + 4*i + v] = round(%x[4*i + v]) } } }\n"
-        "kernel @binary(%a: f32[16], %b: f32[16], inout %y: f32[128]) { for i = 0..2 { vector v = 0..8 {\n"
-        "  %y[8*i + v] = add(%a[8*i + v], %b[8*i + v]) %y[16 + 8*i + v] = sub(%a[8*i + v], %b[8*i + v])\n"
-        "  %y[32 + 8*i + v] = mul(%a[8*i + v], %b[8*i + v]) %y[48 + 8*i + v] = div(%a[8*i + v], %b[8*i + v])\n"
-        "  %y[64 + 8*i + v] = mod(%a[8*i + v], %b[8*i + v]) %y[80 + 8*i + v] = pow(%a[8*i + v], %b[8*i + v])\n"
-        "  %y[96 + 8*i + v] = max(%a[8*i + v], %b[8*i + v]) %y[112 + 8*i + v] = min(%a[8*i + v], %b[8*i + v]) } } }\n"
-        "kernel @scalar(%a: f32[16], inout %y: f32[64]) { for i = 0..16 { %y[i] = sigmoid(%a[i]) %y[16 + i] = sin(mul(%a[i], 100000))\n"
+        "kernel @binary(%a: f32[16], %b: f32[16], inout %y: f32[128]) { for i = 0..2 { vector v = "
+        "0..8 {\n"
+        "  %y[8*i + v] = add(%a[8*i + v], %b[8*i + v]) %y[16 + 8*i + v] = sub(%a[8*i + v], %b[8*i "
+        "+ v])\n"
+        "  %y[32 + 8*i + v] = mul(%a[8*i + v], %b[8*i + v]) %y[48 + 8*i + v] = div(%a[8*i + v], "
+        "%b[8*i + v])\n"
+        "  %y[64 + 8*i + v] = mod(%a[8*i + v], %b[8*i + v]) %y[80 + 8*i + v] = pow(%a[8*i + v], "
+        "%b[8*i + v])\n"
+        "  %y[96 + 8*i + v] = max(%a[8*i + v], %b[8*i + v]) %y[112 + 8*i + v] = min(%a[8*i + v], "
+        "%b[8*i + v]) } } }\n"
+        "kernel @scalar(%a: f32[16], inout %y: f32[64]) { for i = 0..16 { %y[i] = sigmoid(%a[i]) "
+        "%y[16 + i] = sin(mul(%a[i], 100000))\n"
         "  %y[32 + i] = mod(%a[i], 0.3) %y[48 + i] = max(%a[i], 0.5) } }\n"
-        "kernel @compare(%a: f32[16], %b: f32[16], out %y: i32[16]) { for i = 0..2 { vector v = 0..8 {\n"
-        "  let %l: bool = lt(%a[8*i + v], %b[8*i + v]) let %e: bool = and(ge(%a[8*i + v], 0), ne(%b[8*i + v], 1))\n"
+        "kernel @compare(%a: f32[16], %b: f32[16], out %y: i32[16]) { for i = 0..2 { vector v = "
+        "0..8 {\n"
+        "  let %l: bool = lt(%a[8*i + v], %b[8*i + v]) let %e: bool = and(ge(%a[8*i + v], 0), "
+        "ne(%b[8*i + v], 1))\n"
         "  %y[8*i + v] = add(select(%l, 3:i32, 5:i32), cast:i32(or(%e, not(%l)))) } } }\n"
-        "kernel @integers(%a: i32[16], %b: i32[16], inout %y: i32[144]) { for i = 0..2 { vector v = 0..8 {\n"
+        "kernel @integers(%a: i32[16], %b: i32[16], inout %y: i32[144]) { for i = 0..2 { vector v "
+        "= 0..8 {\n"
         "  let %p: i32 = sub(%a[8*i + v], 8:i32) let %q: i32 = sub(%b[8*i + v], 8:i32)\n"
-        "  %y[8*i + v] = add(%p, %q) %y[16 + 8*i + v] = mul(%p, %q) %y[32 + 8*i + v] = div(%p, %q)\n"
-        "  %y[48 + 8*i + v] = mod(%p, %q) %y[64 + 8*i + v] = max(%p, %q) %y[80 + 8*i + v] = min(%p, %q)\n"
-        "  %y[96 + 8*i + v] = abs(%p) %y[112 + 8*i + v] = sign(%p) %y[128 + 8*i + v] = neg(%p) } } }\n"
+        "  %y[8*i + v] = add(%p, %q) %y[16 + 8*i + v] = mul(%p, %q) %y[32 + 8*i + v] = div(%p, "
+        "%q)\n"
+        "  %y[48 + 8*i + v] = mod(%p, %q) %y[64 + 8*i + v] = max(%p, %q) %y[80 + 8*i + v] = "
+        "min(%p, %q)\n"
+        "  %y[96 + 8*i + v] = abs(%p) %y[112 + 8*i + v] = sign(%p) %y[128 + 8*i + v] = neg(%p) } } "
+        "}\n"
         "kernel @small(%a: u8[16], %b: u8[16], inout %y: u8[64]) { vector v = 0..16 {\n"
-        "  %y[v] = div(%a[v], %b[v]) %y[16 + v] = max(%a[v], %b[v]) %y[32 + v] = mod(%a[v], 7:u8) %y[48 + v] = add(%a[v], %b[v]) } }\n"
-        "kernel @casts(%a: f32[16], %n: i32[16], %u: u8[16], inout %i: i32[16], inout %l: i64[16], inout %d: f64[16],\n"
+        "  %y[v] = div(%a[v], %b[v]) %y[16 + v] = max(%a[v], %b[v]) %y[32 + v] = mod(%a[v], 7:u8) "
+        "%y[48 + v] = add(%a[v], %b[v]) } }\n"
+        "kernel @casts(%a: f32[16], %n: i32[16], %u: u8[16], inout %i: i32[16], inout %l: i64[16], "
+        "inout %d: f64[16],\n"
         "             inout %b: i8[16], inout %f: f32[16]) { for i = 0..2 { vector v = 0..8 {\n"
-        "  %i[8*i + v] = cast:i32(mul(%a[8*i + v], 100)) %l[8*i + v] = cast:i64(%a[8*i + v]) %d[8*i + v] = cast:f64(%a[8*i + v])\n"
-        "  %b[8*i + v] = cast:i8(mul(%a[8*i + v], 300)) %f[8*i + v] = add(cast:f32(%u[8*i + v]), cast:f32(%n[8*i + v])) } } }\n"
+        "  %i[8*i + v] = cast:i32(mul(%a[8*i + v], 100)) %l[8*i + v] = cast:i64(%a[8*i + v]) "
+        "%d[8*i + v] = cast:f64(%a[8*i + v])\n"
+        "  %b[8*i + v] = cast:i8(mul(%a[8*i + v], 300)) %f[8*i + v] = add(cast:f32(%u[8*i + v]), "
+        "cast:f32(%n[8*i + v])) } } }\n"
         "kernel @random(%k: i32[3], out %y: f32[40]) { for i = 0..40 step 8 { vector v = 0..8 {\n"
         "  %y[i + v] = random:5(%k[0], %k[1], %k[2], index:i32(i + v)) } } }\n"
-        "kernel @counting(out %y: i64[24], out %z: f32[24]) { for i = 0..24 step 8 { vector v = 0..8 {\n"
+        "kernel @counting(out %y: i64[24], out %z: f32[24]) { for i = 0..24 step 8 { vector v = "
+        "0..8 {\n"
         "  %y[i + v] = index:i64(3*i + 2*v + 1) %z[i + v] = cast:f32(index:i32(i)) } } }\n");
 }
 
@@ -320,7 +369,8 @@ Test(codegen_kernel, max_passes_nan_on)
 {
     static const char text[] =
         "kernel @max(%a: f32[8], %b: f32[8], out %y: f32[8], out %r: f32[8], inout %m: f32[8]) {\n"
-        "  vector v = 0..8 { %y[v] = max(%a[v], %b[v]) %r[v] = max(%a[v], 0) %m[v] max= %a[v] } }\n";
+        "  vector v = 0..8 { %y[v] = max(%a[v], %b[v]) %r[v] = max(%a[v], 0) %m[v] max= %a[v] } "
+        "}\n";
     Arena *arena = arena_create();
     for (int i = 0; i < TARGET_CASES; i++) {
         Target target;
@@ -353,7 +403,10 @@ Test(codegen_kernel, same_bytes)
     Diag *diag = diag_create(arena);
     Text text = text_create(arena);
     for (int i = 0; i < 9; i++)
-        text_print(&text, "kernel @k%d(%%x: f32[16], out %%y: f32[16]) { vector v = 0..16 { %%y[v] = tanh(%%x[v]) } }\n", i);
+        text_print(&text,
+                   "kernel @k%d(%%x: f32[16], out %%y: f32[16]) { vector v = 0..16 { %%y[v] = "
+                   "tanh(%%x[v]) } }\n",
+                   i);
     Target target;
     cr_assert(target_find(diag, NULL, NULL, &target));
     Module module = {.arena = arena, .diag = diag, .target = &target};
@@ -370,7 +423,8 @@ Test(codegen_kernel, same_bytes)
         first_count = first_count ? first_count : count;
         cr_assert(count == first_count && count > 2);
         for (int i = 0; i < count; i++)
-            cr_assert(objects[i].size == first[i].size && memcmp(objects[i].bytes, first[i].bytes, first[i].size) == 0);
+            cr_assert(objects[i].size == first[i].size &&
+                      memcmp(objects[i].bytes, first[i].bytes, first[i].size) == 0);
     }
     arena_destroy(arena);
 }

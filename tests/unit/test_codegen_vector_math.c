@@ -1,10 +1,12 @@
 /* The functions of real numbers against libm: how many units in the last place the result is off.
  *
  * By default every 4099th of the 2^32 floats is tried on this machine and fewer under qemu; with
- * INGOT_EXHAUSTIVE=1 all of them are, on as many threads as there are processors, and the worst case of each function is
- * printed: that is where the numbers of docs/vector-math.md come from. INGOT_EXHAUSTIVE=tanh tries that function alone.
+ * INGOT_EXHAUSTIVE=1 all of them are, on as many threads as there are processors, and the worst
+ * case of each function is printed: that is where the numbers of docs/vector-math.md come from.
+ * INGOT_EXHAUSTIVE=tanh tries that function alone.
  *
- * Denormals may be flushed on the way in, out and in between, so errors as small as they are do not count. */
+ * Denormals may be flushed on the way in, out and in between, so errors as small as they are do not
+ * count. */
 #include <criterion/criterion.h>
 #include <float.h>
 #include <math.h>
@@ -38,12 +40,14 @@ typedef struct FunctionCase {
 } FunctionCase;
 
 static const FunctionCase function_cases[] = {
-    {"exp", exp, 1.1, 1.1},         {"expm1", expm1, 1.7, 1.9},  {"log", log, 0.9, 1.0},
-    {"log1p", log1p, 1.1, 1.2},     {"tanh", tanh, 2.5, 2.5},    {"sigmoid", sigmoid, 2.1, 2.1},
-    {"erf", erf, 1.1, 1.2},         {"sin", sin, 1.6, 2.5},      {"cos", cos, 1.6, 2.5},
-    {"sqrt", sqrt, 0.5001, 0.5001}, {"rsqrt", rsqrt, 1.5, 1.5},  {"floor", floor, 0, 0},
-    {"ceil", ceil, 0, 0},           {"round", rint, 0, 0},       {"sign", sign, 0, 0},
-    {"abs", fabs, 0, 0},
+    {"exp", exp, 1.1, 1.1},     {"expm1", expm1, 1.7, 1.9},
+    {"log", log, 0.9, 1.0},     {"log1p", log1p, 1.1, 1.2},
+    {"tanh", tanh, 2.5, 2.5},   {"sigmoid", sigmoid, 2.1, 2.1},
+    {"erf", erf, 1.1, 1.2},     {"sin", sin, 1.6, 2.5},
+    {"cos", cos, 1.6, 2.5},     {"sqrt", sqrt, 0.5001, 0.5001},
+    {"rsqrt", rsqrt, 1.5, 1.5}, {"floor", floor, 0, 0},
+    {"ceil", ceil, 0, 0},       {"round", rint, 0, 0},
+    {"sign", sign, 0, 0},       {"abs", fabs, 0, 0},
 };
 
 enum { FUNCTION_CASES = (int)(sizeof function_cases / sizeof function_cases[0]) };
@@ -57,7 +61,8 @@ static CompiledKernels *compile_functions(Arena *arena, const Target *target, in
         text_print(&text,
                    "kernel @%s(%%x: f32[%d], out %%y: f32[%d]) { for i = 0..%d step %d {\n"
                    "  vector v = 0..%d { %%y[i + v] = %s(%%x[i + v]) } } }\n",
-                   function_cases[i].name, block, block, block, lanes, lanes, function_cases[i].name);
+                   function_cases[i].name, block, block, block, lanes, lanes,
+                   function_cases[i].name);
     Kernel **kernels = kernel_parse(arena, diag_create(arena), "test", text.data, &count);
     cr_assert(kernels && count == FUNCTION_CASES);
     return compiled_kernels_create(arena, target, kernels, count);
@@ -80,7 +85,9 @@ static double ulps(float got, double wanted)
     if (fabs((double)got - wanted) <= (double)FLT_MIN) /* something on the way was flushed */
         return fabs(wanted) < 0x1p-100 ? 0 : fabs((double)got - wanted) / ulp_of(wanted);
     if (fabs(wanted) >= 0x1.ffffffp127) /* rounds to infinity */
-        return isinf(got) && (got > 0) == (wanted > 0) ? 0 : ulps(got, copysign((double)FLT_MAX, wanted)) + 1;
+        return isinf(got) && (got > 0) == (wanted > 0)
+                   ? 0
+                   : ulps(got, copysign((double)FLT_MAX, wanted)) + 1;
     double value = isinf(got) ? copysign(0x1p128, (double)got) : (double)got;
     return fabs(value - wanted) / ulp_of(wanted);
 }
@@ -91,8 +98,9 @@ static double error_at(const FunctionCase *function, float x, float y)
     if ((double)y == wanted && x != 0)
         return 0;
     double error = ulps(y, wanted);
-    if (x == 0 && wanted == 0 && strcmp(function->name, "sign") != 0 && !signbit(y) != !signbit(wanted))
-        return INFINITY; /* the sign of 0 counts */
+    if (x == 0 && wanted == 0 && strcmp(function->name, "sign") != 0 &&
+        !signbit(y) != !signbit(wanted))
+        return INFINITY;                           /* the sign of 0 counts */
     if (error > 0 && x != 0 && fabsf(x) < FLT_MIN) /* taken as 0 */
         error = fmin(error, ulps(y, function->reference(copysign(0, (double)x))));
     return error;
@@ -111,9 +119,10 @@ static float float_of_bits(uint64_t bits)
     return x;
 }
 
-/* Tries the floats whose bits are first, first + stride, …; BLOCK of them, less at the end of all. */
-static void try_block(CompiledKernels *compiled, int index, uint64_t first, uint64_t stride, int block, float *x,
-                      float *y, Worst *worst)
+/* Tries the floats whose bits are first, first + stride, …; BLOCK of them, less at the end of all.
+ */
+static void try_block(CompiledKernels *compiled, int index, uint64_t first, uint64_t stride,
+                      int block, float *x, float *y, Worst *worst)
 {
     for (int i = 0; i < block; i++)
         x[i] = float_of_bits(first + stride * (uint64_t)i);
@@ -141,10 +150,13 @@ typedef struct Share {
 static void *run_share(void *argument)
 {
     Share *share = argument;
-    float *x = aligned_alloc(64, (size_t)share->block * 4), *y = aligned_alloc(64, (size_t)share->block * 4);
+    float *x = aligned_alloc(64, (size_t)share->block * 4),
+          *y = aligned_alloc(64, (size_t)share->block * 4);
     uint64_t step = share->stride * (uint64_t)share->block;
-    for (uint64_t first = step * (uint64_t)share->thread; first < share->limit; first += step * (uint64_t)share->threads)
-        try_block(share->compiled, share->index, first, share->stride, share->block, x, y, &share->worst);
+    for (uint64_t first = step * (uint64_t)share->thread; first < share->limit;
+         first += step * (uint64_t)share->threads)
+        try_block(share->compiled, share->index, first, share->stride, share->block, x, y,
+                  &share->worst);
     free(x);
     free(y);
     return NULL;
@@ -180,15 +192,16 @@ static void check_functions(const char *triple, const char *cpu)
         CompiledKernels *compiled = compile_functions(arena, &target, BLOCK);
         for (int i = 0; i < FUNCTION_CASES; i++) {
             const FunctionCase *function = &function_cases[i];
-            if (exhaustive && strcmp(exhaustive, "1") != 0 && strcmp(exhaustive, function->name) != 0)
+            if (exhaustive && strcmp(exhaustive, "1") != 0 &&
+                strcmp(exhaustive, function->name) != 0)
                 continue;
             Worst worst = try_function(compiled, i, BLOCK, stride);
             if (exhaustive || getenv("INGOT_VERBOSE"))
-                fprintf(stderr, "%-10s %-8s worst %.3f ULP at %a: %a\n", target.name, function->name, worst.error,
-                        (double)worst.x, (double)worst.y);
+                fprintf(stderr, "%-10s %-8s worst %.3f ULP at %a: %a\n", target.name,
+                        function->name, worst.error, (double)worst.x, (double)worst.y);
             cr_expect(worst.error <= (target.fused ? function->fused : function->plain),
-                      "%s of %a is %a on %s, %.3f ULP off", function->name, (double)worst.x, (double)worst.y,
-                      target.name, worst.error);
+                      "%s of %a is %a on %s, %.3f ULP off", function->name, (double)worst.x,
+                      (double)worst.y, target.name, worst.error);
         }
         compiled_kernels_destroy(compiled);
     }
@@ -219,9 +232,33 @@ Test(codegen_vector_math, armv7)
 
 /* Two operands: all pairs of special numbers, and random ones */
 
-static const float specials[] = {0.0F,  -0.0F, 1.0F,    -1.0F,   2.0F,     -2.0F,     3.0F,   -3.0F, 0.5F,
-                                 -0.5F, 1.5F,  -2.5F,   0.1F,    1e10F,    -1e10F,    1e38F,  -1e38F, 1e-30F,
-                                 7.0F,  -7.0F, 16777215.0F, 33554432.0F, 0x1.fffffep127F, 0x1p-126F, INFINITY, -INFINITY, NAN};
+static const float specials[] = {0.0F,
+                                 -0.0F,
+                                 1.0F,
+                                 -1.0F,
+                                 2.0F,
+                                 -2.0F,
+                                 3.0F,
+                                 -3.0F,
+                                 0.5F,
+                                 -0.5F,
+                                 1.5F,
+                                 -2.5F,
+                                 0.1F,
+                                 1e10F,
+                                 -1e10F,
+                                 1e38F,
+                                 -1e38F,
+                                 1e-30F,
+                                 7.0F,
+                                 -7.0F,
+                                 16777215.0F,
+                                 33554432.0F,
+                                 0x1.fffffep127F,
+                                 0x1p-126F,
+                                 INFINITY,
+                                 -INFINITY,
+                                 NAN};
 
 enum { SPECIALS = (int)(sizeof specials / sizeof specials[0]), PAIRS = 1 << 16 };
 
@@ -253,13 +290,14 @@ static void check_pairs(const char *triple, const char *cpu)
         arena_destroy(arena);
         return;
     }
-    const char *text = arena_print(
-        arena,
-        "kernel @pow(%%a: f32[%d], %%b: f32[%d], out %%y: f32[%d]) { for i = 0..%d step 4 { vector v = 0..4 {\n"
-        "  %%y[i + v] = pow(%%a[i + v], %%b[i + v]) } } }\n"
-        "kernel @mod(%%a: f32[%d], %%b: f32[%d], out %%y: f32[%d]) { for i = 0..%d step 4 { vector v = 0..4 {\n"
-        "  %%y[i + v] = mod(%%a[i + v], %%b[i + v]) } } }\n",
-        PAIRS, PAIRS, PAIRS, PAIRS, PAIRS, PAIRS, PAIRS, PAIRS);
+    const char *text = arena_print(arena,
+                                   "kernel @pow(%%a: f32[%d], %%b: f32[%d], out %%y: f32[%d]) { "
+                                   "for i = 0..%d step 4 { vector v = 0..4 {\n"
+                                   "  %%y[i + v] = pow(%%a[i + v], %%b[i + v]) } } }\n"
+                                   "kernel @mod(%%a: f32[%d], %%b: f32[%d], out %%y: f32[%d]) { "
+                                   "for i = 0..%d step 4 { vector v = 0..4 {\n"
+                                   "  %%y[i + v] = mod(%%a[i + v], %%b[i + v]) } } }\n",
+                                   PAIRS, PAIRS, PAIRS, PAIRS, PAIRS, PAIRS, PAIRS, PAIRS);
     Kernel **kernels = kernel_parse(arena, diag_create(arena), "test", text, &count);
     CompiledKernels *compiled = compiled_kernels_create(arena, &target, kernels, count);
     float *a = ARENA_ARRAY(arena, float, PAIRS), *b = ARENA_ARRAY(arena, float, PAIRS);
@@ -269,14 +307,14 @@ static void check_pairs(const char *triple, const char *cpu)
     compiled_kernels_run(compiled, 0, arguments, 1);
     for (int i = 0; i < PAIRS; i++) {
         double wanted = pow((double)a[i], (double)b[i]);
-        cr_expect(ulps(y[i], wanted) <= 0.51, "pow(%a, %a) is %a, not %a, on %s", (double)a[i], (double)b[i],
-                  (double)y[i], wanted, target.name);
+        cr_expect(ulps(y[i], wanted) <= 0.51, "pow(%a, %a) is %a, not %a, on %s", (double)a[i],
+                  (double)b[i], (double)y[i], wanted, target.name);
     }
     compiled_kernels_run(compiled, 1, arguments, 1);
     for (int i = 0; i < PAIRS; i++) {
         double wanted = fmod((double)a[i], (double)b[i]);
-        cr_expect(ulps(y[i], wanted) == 0, "mod(%a, %a) is %a, not %a, on %s", (double)a[i], (double)b[i],
-                  (double)y[i], wanted, target.name);
+        cr_expect(ulps(y[i], wanted) == 0, "mod(%a, %a) is %a, not %a, on %s", (double)a[i],
+                  (double)b[i], (double)y[i], wanted, target.name);
     }
     compiled_kernels_destroy(compiled);
     arena_destroy(arena);
@@ -307,10 +345,18 @@ static long double sigmoid_long(long double x)
 }
 
 static const WideCase wide_cases[] = {
-    {"exp", expl, -700, 700, 1.5},    {"expm1", expm1l, -40, 700, 3},        {"expm1", expm1l, -1, 1, 3},
-    {"log", logl, 1e-300, 1e300, 1.2}, {"log", logl, 0.5, 2, 1.5},           {"log1p", log1pl, -0.9, 10, 2},
-    {"tanh", tanhl, -20, 20, 3},      {"tanh", tanhl, -0.1, 0.1, 3},         {"sigmoid", sigmoid_long, -700, 40, 3},
-    {"erf", erfl, -7, 7, 2},          {"sin", sinl, -1e6, 1e6, 2.5},         {"cos", cosl, -1e6, 1e6, 2.5},
+    {"exp", expl, -700, 700, 1.5},
+    {"expm1", expm1l, -40, 700, 3},
+    {"expm1", expm1l, -1, 1, 3},
+    {"log", logl, 1e-300, 1e300, 1.2},
+    {"log", logl, 0.5, 2, 1.5},
+    {"log1p", log1pl, -0.9, 10, 2},
+    {"tanh", tanhl, -20, 20, 3},
+    {"tanh", tanhl, -0.1, 0.1, 3},
+    {"sigmoid", sigmoid_long, -700, 40, 3},
+    {"erf", erfl, -7, 7, 2},
+    {"sin", sinl, -1e6, 1e6, 2.5},
+    {"cos", cosl, -1e6, 1e6, 2.5},
     {"sqrt", sqrtl, 0, 1e300, 0.51},
 };
 
