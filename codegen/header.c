@@ -5,8 +5,8 @@
  *     digits *digits_create(const digits_options *options, int32_t *code);
  *     int32_t digits_infer(digits *model, const float *pixels, float *probabilities);
  *
- * It needs nothing but <stddef.h> and <stdint.h>, and C++ may include it. Texts of the table are written with `$` for the
- * model's name and are wrapped here. */
+ * It needs nothing but <stddef.h> and <stdint.h>, and C++ may include it. Texts of the table are
+ * written with `$` for the model's name and are wrapped here. */
 #include <ctype.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ typedef struct Header {
 
 enum { COMMENT_WIDTH = 96 };
 
-/* --- pieces ------------------------------------------------------------------------------------- */
+/* --- pieces --- */
 
 /* `text` with every `$` replaced by the model's name. */
 static const char *fill_name(const Header *header, const char *text)
@@ -89,7 +89,7 @@ static const char *c_shape(Arena *arena, const TensorType *type)
     return text.data;
 }
 
-/* --- the fixed part ----------------------------------------------------------------------------- */
+/* --- the fixed part --- */
 
 static const char *const codes[][2] = {
     {"OK", "done"},
@@ -108,7 +108,8 @@ static void add_codes(const Header *header)
     close_comment(header->text);
     text_add(header->text, "enum {\n");
     for (int i = 0; i < CODE_COUNT; i++) {
-        const char *row = arena_print(header->arena, "    %s_%s = %d,", header->upper, codes[i][0], i);
+        const char *row =
+            arena_print(header->arena, "    %s_%s = %d,", header->upper, codes[i][0], i);
         text_print(header->text, "%-32s /* %s */\n", row, fill_name(header, codes[i][1]));
     }
     text_add(header->text, "};\n");
@@ -127,10 +128,12 @@ static const char types[] =
     "typedef struct $_options {\n"
     "    /* Threads of a call; 0: one for each processor this process may use. */\n"
     "    int32_t threads;\n"
-    "    /* Your pool, and what it is handed; NULL: the threads chosen when this library was built. */\n"
+    "    /* Your pool, and what it is handed; NULL: the threads chosen when this library was "
+    "built. */\n"
     "    $_parallel *parallel;\n"
     "    void *pool;\n"
-    "    /* $_memory_bytes(threads) bytes or more, aligned to 64, that stay yours; NULL: allocated. */\n"
+    "    /* $_memory_bytes(threads) bytes or more, aligned to 64, that stay yours; NULL: "
+    "allocated. */\n"
     "    void *memory;\n"
     "    size_t memory_bytes;\n"
     "} $_options;\n";
@@ -141,8 +144,8 @@ static void add_public(const Header *header, const char *name, const char *resul
     open_comment(header->text, fill_name(header, documentation));
     close_comment(header->text);
     const char *space = result[strlen(result) - 1] == '*' ? "" : " ";
-    text_print(header->text, "%s%s%s_%s(%s);\n", fill_name(header, result), space, header->name, name,
-               fill_name(header, parameters));
+    text_print(header->text, "%s%s%s_%s(%s);\n", fill_name(header, result), space, header->name,
+               name, fill_name(header, parameters));
 }
 
 static void add_all_public(const Header *header)
@@ -155,7 +158,7 @@ static void add_all_public(const Header *header)
 #undef PUBLIC_CALL
 }
 
-/* --- functions of the program ------------------------------------------------------------------- */
+/* --- functions of the program --- */
 
 static const char *call_documentation(const char *function)
 {
@@ -183,15 +186,15 @@ typedef struct Parameter {
 static bool is_reserved(const char *word)
 {
     static const char *const reserved[] = {
-        "model",   "auto",    "bool",     "break",   "case",     "catch",    "char",     "class",
-        "const",   "default", "delete",   "do",      "double",   "else",     "enum",     "explicit",
-        "export",  "extern",  "false",    "float",   "for",      "friend",   "goto",     "if",
-        "inline",  "int",     "long",     "mutable", "new",      "operator", "private",  "protected",
-        "public",  "register","restrict", "return",  "short",    "signed",   "sizeof",   "static",
-        "struct",  "switch",  "template", "this",    "throw",    "true",     "try",      "typedef",
-        "union",   "unsigned","using",    "virtual", "void",     "volatile", "while",    "and",
-        "or",      "not",     "xor",      "int32_t", "int64_t",  "uint8_t",  "int8_t",   "linux",
-        "unix",    "NULL",    "typename", "nullptr", "namespace"};
+        "model",  "auto",     "bool",     "break",   "case",     "catch",    "char",    "class",
+        "const",  "default",  "delete",   "do",      "double",   "else",     "enum",    "explicit",
+        "export", "extern",   "false",    "float",   "for",      "friend",   "goto",    "if",
+        "inline", "int",      "long",     "mutable", "new",      "operator", "private", "protected",
+        "public", "register", "restrict", "return",  "short",    "signed",   "sizeof",  "static",
+        "struct", "switch",   "template", "this",    "throw",    "true",     "try",     "typedef",
+        "union",  "unsigned", "using",    "virtual", "void",     "volatile", "while",   "and",
+        "or",     "not",      "xor",      "int32_t", "int64_t",  "uint8_t",  "int8_t",  "linux",
+        "unix",   "NULL",     "typename", "nullptr", "namespace"};
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (strcmp(word, reserved[i]) == 0)
             return true;
@@ -231,7 +234,8 @@ static Parameter *list_parameters(const Header *header, const Function *function
         ARENA_ARRAY(header->arena, Parameter, function->input_count + function->result_count);
     *count = 0;
     for (int i = 0; i < function->input_count; i++)
-        add_parameter(header, list, count, function->inputs[i]->attr.text, function->inputs[i]->type, false);
+        add_parameter(header, list, count, function->inputs[i]->attr.text,
+                      function->inputs[i]->type, false);
     for (int i = 0; i < function->result_count; i++)
         add_parameter(header, list, count, function->results[i].name,
                       node_resolve(function->results[i].node)->type, true);
@@ -250,8 +254,8 @@ static const char *comment_safe(Arena *arena, const char *name)
 
 static void describe_parameter(const Header *header, const Parameter *parameter)
 {
-    text_print(header->text, "\n *   %-3s  %-16s %s", parameter->output ? "out" : "in", parameter->name,
-               c_shape(header->arena, &parameter->type));
+    text_print(header->text, "\n *   %-3s  %-16s %s", parameter->output ? "out" : "in",
+               parameter->name, c_shape(header->arena, &parameter->type));
     if (parameter->classes)
         text_print(header->text, ", each from 0 to %lld", (long long)parameter->classes - 1);
     if (parameter->note)
@@ -265,8 +269,9 @@ static void declare_call(const Header *header, const char *symbol, const Paramet
     text_print(header->text, "%s%s *model", start, header->name);
     int column = (int)strlen(start) + (int)strlen(header->name) + 7;
     for (int i = 0; i < count; i++) {
-        const char *parameter = arena_print(header->arena, "%s%s *%s", list[i].output ? "" : "const ",
-                                            c_type(list[i].type.element), list[i].name);
+        const char *parameter =
+            arena_print(header->arena, "%s%s *%s", list[i].output ? "" : "const ",
+                        c_type(list[i].type.element), list[i].name);
         bool fits = column + 2 + (int)strlen(parameter) < COMMENT_WIDTH;
         if (fits)
             text_print(header->text, ", %s", parameter);
@@ -297,13 +302,13 @@ static void add_states(const Header *header, const Program *program)
     open_comment(header->text, fill_name(header, "The states by number, for $_state():"));
     for (int i = 0; i < program->state_count; i++) {
         const State *state = program->states[i];
-        text_print(header->text, "\n *   %4d  %-32s %s", i, comment_safe(header->arena, state->name),
-                   c_shape(header->arena, &state->type));
+        text_print(header->text, "\n *   %4d  %-32s %s", i,
+                   comment_safe(header->arena, state->name), c_shape(header->arena, &state->type));
     }
     close_comment(header->text);
 }
 
-/* --- the whole ---------------------------------------------------------------------------------- */
+/* --- the whole --- */
 
 static void add_opening(const Header *header, const Module *module, const CodegenOptions *options)
 {
@@ -320,8 +325,9 @@ static void add_opening(const Header *header, const Module *module, const Codege
         text_print(&text, " Link with %s-lm.", options->threads == THREADS_OPENMP ? "-lgomp " : "");
     text_add(header->text, "/*");
     add_wrapped(header->text, text.data, 2);
-    text_add(header->text, "\n *\n * Tensors are dense arrays, the last axis contiguous. Results are the "
-                           "same bits at any\n * number of threads. */\n");
+    text_add(header->text,
+             "\n *\n * Tensors are dense arrays, the last axis contiguous. Results are the "
+             "same bits at any\n * number of threads. */\n");
     text_print(header->text, "#ifndef %s_H\n#define %s_H\n\n", header->upper, header->upper);
     text_add(header->text, "#include <stddef.h>\n#include <stdint.h>\n\n"
                            "#ifdef __cplusplus\nextern \"C\" {\n#endif\n");

@@ -6,11 +6,12 @@
  *   static   that object in an archive                                        → OUT.a, OUT.h
  *   llvm, asm   text                                                          → OUT
  *
- * Everything is made in a temporary folder first; then each file is written beside its place and renamed, so that a
- * failure leaves the old files or none. No time, path or build-id gets into a file: same input, same bytes.
+ * Everything is made in a temporary folder first; then each file is written beside its place and
+ * renamed, so that a failure leaves the old files or none. No time, path or build-id gets into a
+ * file: same input, same bytes.
  *
- * OpenMP: a program gets libgomp's archive inside, so it needs nothing installed; a library names libgomp.so, so that all
- * libraries of a process share one. */
+ * OpenMP: a program gets libgomp's archive inside, so it needs nothing installed; a library names
+ * libgomp.so, so that all libraries of a process share one. */
 #include "codegen/link.h"
 
 #include <stdlib.h>
@@ -66,7 +67,7 @@ const char *path_with_suffix(Arena *arena, const char *path, const char *old, co
     return arena_print(arena, "%.*s%s", (int)length, path, suffix);
 }
 
-/* --- inputs of the linker ----------------------------------------------------------------------- */
+/* --- inputs of the linker --- */
 
 static const char *temporary(const Link *link, const char *name)
 {
@@ -99,8 +100,9 @@ static Words compiler_words(const Link *link)
 
 static void add_objects(const Link *link, Words *words)
 {
-    static const char *const teams[] = {
-        [THREADS_OPENMP] = "team_openmp.o", [THREADS_NONE] = "team_none.o", [THREADS_HOST] = "team_host.o"};
+    static const char *const teams[] = {[THREADS_OPENMP] = "team_openmp.o",
+                                        [THREADS_NONE] = "team_none.o",
+                                        [THREADS_HOST] = "team_host.o"};
     for (int i = 0; i < link->object_count; i++)
         words_add(words, temporary(link, link->objects[i].name));
     words_add(words, toolchain_file(link->arena, &link->toolchain, teams[link->options->threads]));
@@ -112,7 +114,7 @@ static bool run_linker(const Link *link, const Words *words)
     return toolchain_run(link->diag, link->path, "cannot be linked", words->list);
 }
 
-/* --- one function for each kind ----------------------------------------------------------------- */
+/* --- one function for each kind --- */
 
 static const char *link_executable(const Link *link, const char *main_object)
 {
@@ -159,7 +161,8 @@ static const char *link_shared(const Link *link, const char *final_path)
     words_add(&words, "-Wl,--gc-sections");
     words_add(&words, "-Wl,--build-id=none");
     words_add(&words, "-Wl,-z,defs");
-    words_add(&words, arena_print(link->arena, "-Wl,--version-script=%s", temporary(link, "exports")));
+    words_add(&words,
+              arena_print(link->arena, "-Wl,--version-script=%s", temporary(link, "exports")));
     words_add(&words, arena_print(link->arena, "-Wl,-soname=%s", base_name(final_path)));
     if (link->options->threads == THREADS_OPENMP)
         words_add(&words, "-lgomp");
@@ -168,7 +171,8 @@ static const char *link_shared(const Link *link, const char *final_path)
     return run_linker(link, &words) ? made : NULL;
 }
 
-/* One object in which only PREFIX_* can be seen, so that any number of models fits into one program. */
+/* One object in which only PREFIX_* can be seen, so that any number of models fits into one
+ * program. */
 static const char *link_object(const Link *link, const char *name)
 {
     const char *made = temporary(link, name);
@@ -197,7 +201,7 @@ static const char *link_static(const Link *link)
     return toolchain_run(link->diag, link->path, "cannot be made", archive) ? made : NULL;
 }
 
-/* --- outputs ------------------------------------------------------------------------------------ */
+/* --- outputs --- */
 
 static bool write_weights(const Link *link, const char *base)
 {
@@ -206,7 +210,8 @@ static bool write_weights(const Link *link, const char *base)
         return true;
     size_t size;
     const char *bytes = weights_file(program, link->arena, &size);
-    return file_write(link->diag, path_with_suffix(link->arena, base, "", ".safetensors"), bytes, size, false);
+    return file_write(link->diag, path_with_suffix(link->arena, base, "", ".safetensors"), bytes,
+                      size, false);
 }
 
 static bool write_header(const Link *link, const char *base)
@@ -215,7 +220,8 @@ static bool write_header(const Link *link, const char *base)
         return true;
     Text text = text_create(link->arena);
     codegen_header(link->module, link->options, &text);
-    return file_write(link->diag, path_with_suffix(link->arena, base, "", ".h"), text.data, text.length, false);
+    return file_write(link->diag, path_with_suffix(link->arena, base, "", ".h"), text.data,
+                      text.length, false);
 }
 
 /* Links into the temporary folder, then moves things to their places, the main one last. */
@@ -243,9 +249,11 @@ static bool write_linked(Link *link, const char *main_object)
 static bool check_place(const Link *link)
 {
     const char *slash = strrchr(link->path, '/');
-    const char *folder = slash ? arena_print(link->arena, "%.*s", (int)(slash - link->path) + 1, link->path) : ".";
+    const char *folder =
+        slash ? arena_print(link->arena, "%.*s", (int)(slash - link->path) + 1, link->path) : ".";
     if (access(folder, F_OK) != 0)
-        return diag_error(link->diag, link->path, "cannot be written: there is no folder %s", folder);
+        return diag_error(link->diag, link->path, "cannot be written: there is no folder %s",
+                          folder);
     return true;
 }
 
@@ -253,10 +261,15 @@ bool link_program(const Module *module, const CodegenOptions *options, const cha
                   const char *path)
 {
     CodegenOptions named = *options;
-    Link link = {.arena = module->arena, .diag = module->diag, .module = module, .options = &named, .path = path};
+    Link link = {.arena = module->arena,
+                 .diag = module->diag,
+                 .module = module,
+                 .options = &named,
+                 .path = path};
     const char *base = path_with_suffix(link.arena, path, suffixes[options->emit], "");
     named.weights_file = arena_print(link.arena, "%s.safetensors", base_name(base));
-    if (!check_place(&link) || !toolchain_find(link.arena, link.diag, module->target, &link.toolchain))
+    if (!check_place(&link) ||
+        !toolchain_find(link.arena, link.diag, module->target, &link.toolchain))
         return false;
     link.objects = codegen_objects(module, &named, &link.object_count);
     if (!link.objects)

@@ -15,7 +15,7 @@
 
 extern char **environ;
 
-/* --- the runtime -------------------------------------------------------------------------------- */
+/* --- the runtime --- */
 
 static bool is_file(const char *path)
 {
@@ -49,10 +49,11 @@ static const char *find_runtime(Arena *arena, Diag *diag, const Target *target)
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
         if (places[i] && is_file(arena_print(arena, "%s/libingot_runtime.a", places[i])))
             return places[i];
-    diag_error(diag, "--target",
-               "Ingot's runtime for %s is not installed: expected %s/libingot_runtime.a; build Ingot "
-               "with %s-gcc installed, or set INGOT_HOME",
-               target->triple, places[0] ? places[0] : places[1], target->triple);
+    diag_error(
+        diag, "--target",
+        "Ingot's runtime for %s is not installed: expected %s/libingot_runtime.a; build Ingot "
+        "with %s-gcc installed, or set INGOT_HOME",
+        target->triple, places[0] ? places[0] : places[1], target->triple);
     return NULL;
 }
 
@@ -61,7 +62,7 @@ const char *toolchain_file(Arena *arena, const Toolchain *toolchain, const char 
     return arena_print(arena, "%s/%s", toolchain->runtime, name);
 }
 
-/* --- programs ----------------------------------------------------------------------------------- */
+/* --- programs --- */
 
 bool toolchain_has_program(Arena *arena, const char *name)
 {
@@ -98,9 +99,10 @@ static bool find_native(Arena *arena, Diag *diag, Toolchain *toolchain)
     if (!split_compiler(arena, diag, named ? chosen : "cc", toolchain))
         return false;
     if (!toolchain_has_program(arena, toolchain->compiler[0]))
-        return diag_error(diag, named ? "CC" : NULL,
-                          "%s is not installed, which links for this machine: install Debian's package gcc",
-                          toolchain->compiler[0]);
+        return diag_error(
+            diag, named ? "CC" : NULL,
+            "%s is not installed, which links for this machine: install Debian's package gcc",
+            toolchain->compiler[0]);
     toolchain->objcopy = "objcopy";
     toolchain->archiver = "ar";
     return true;
@@ -118,7 +120,8 @@ static bool find_cross(Arena *arena, Diag *diag, Toolchain *toolchain)
     const char *package = arena_copy_text(arena, triple);
     for (char *c = strchr(package, '_'); c; c = strchr(c, '_'))
         *c = '-'; /* gcc-x86-64-linux-gnu */
-    return diag_error(diag, "--target", "%s is not installed, which links for %s: install Debian's package gcc-%s",
+    return diag_error(diag, "--target",
+                      "%s is not installed, which links for %s: install Debian's package gcc-%s",
                       toolchain->compiler[0], triple, package);
 }
 
@@ -131,7 +134,7 @@ bool toolchain_find(Arena *arena, Diag *diag, const Target *target, Toolchain *t
     return toolchain->runtime != NULL;
 }
 
-/* --- running ------------------------------------------------------------------------------------ */
+/* --- running --- */
 
 /* All that arrives at `descriptor` until its writers have closed it. */
 static const char *read_to_end(Arena *arena, int descriptor)
@@ -162,7 +165,8 @@ static int start(const char *const *words, const int error_pipe[2], pid_t *proce
     if (!code)
         code = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
     if (!code) /* posix_spawnp does not change its words, it only lacks the const */
-        code = posix_spawnp(process, words[0], &actions, NULL, (char *const *)(uintptr_t)words, environ);
+        code = posix_spawnp(process, words[0], &actions, NULL, (char *const *)(uintptr_t)words,
+                            environ);
     posix_spawn_file_actions_destroy(&actions);
     return code;
 }

@@ -1,5 +1,5 @@
-/* The programs and files that turn objects into something to run: the C compiler driver of the target as
- * linker, binutils, and the runtime's archive. */
+/* The programs and files that turn objects into something to run: the C compiler driver of the
+ * target as linker, binutils, and the runtime's archive. */
 #ifndef INGOT_CODEGEN_TOOLCHAIN_H
 #define INGOT_CODEGEN_TOOLCHAIN_H
 
@@ -29,7 +29,8 @@ const char *toolchain_file(Arena *arena, const Toolchain *toolchain, const char 
 bool toolchain_has_program(Arena *arena, const char *name);
 
 /* Runs a program and waits. `words` ends with NULL. False and an error that begins with `place`
- * and `what` ("cannot be linked") and quotes what the program wrote to standard error, when it fails. */
+ * and `what` ("cannot be linked") and quotes what the program wrote to standard error, when it
+ * fails. */
 bool toolchain_run(Diag *diag, const char *place, const char *what, const char *const *words);
 
 #endif

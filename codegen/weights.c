@@ -1,7 +1,7 @@
-/* Weights as safetensors: eight bytes with the length of a JSON header, little endian, the header, and then the tensors
- * one behind the other; {"name": {"dtype": "F32", "shape": [64,10], "data_offsets": [0,2560]}, …}.
- * The header is padded with blanks so that the first tensor lies at a multiple of 64.
- * https://github.com/huggingface/safetensors#format */
+/* Weights as safetensors: eight bytes with the length of a JSON header, little endian, the header,
+ * and then the tensors one behind the other; {"name": {"dtype": "F32", "shape": [64,10],
+ * "data_offsets": [0,2560]}, …}. The header is padded with blanks so that the first tensor lies at
+ * a multiple of 64. https://github.com/huggingface/safetensors#format */
 #include "codegen/weights.h"
 
 #include <string.h>

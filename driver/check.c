@@ -1,13 +1,14 @@
-/* `ingot check`: builds the model twice, once into machine code and once as the plain graph the frontend made, runs both on
- * the same random numbers, and compares every output and every state after every call.
+/* `ingot check`: builds the model twice, once into machine code and once as the plain graph the
+ * frontend made, runs both on the same random numbers, and compares every output and every state
+ * after every call.
  *
- *     initialize     batch -     14 tensors   worst 0 of 0 allowed
- *     infer          batch 1      1 tensor    worst 2.1e-07 of 1.3e-06 allowed: probabilities
- *     train_step     batch 8     28 tensors   worst 3.0e-08 of 2.4e-07 allowed: gradient.conv1.weight
+ *     initialize                  14 tensors  equal
+ *     infer          batch 1       1 tensor   worst 2.1e-07 of 1.3e-06 allowed: probabilities
+ *     train_step     batch 8      28 tensors  worst 3.0e-08 of 2.4e-07 allowed: conv1.weight
  *
- * With --train the gradient of the loss with respect to every parameter is an output too. Each call starts from the states
- * that the evaluator left, so that differences do not pile up. With threads, results of one and of two
- * must be the same bits. */
+ * With --train the gradient of the loss with respect to every parameter is an output too. Each call
+ * starts from the states that the evaluator left, so that differences do not pile up. With threads,
+ * results of one and of two must be the same bits. */
 #include <string.h>
 
 #include "codegen/public.h"
@@ -29,7 +30,7 @@ typedef struct Check {
     int64_t tensors;
 } Check;
 
-/* --- random numbers ----------------------------------------------------------------------------- */
+/* --- random numbers --- */
 
 static double next_uniform(Check *check)
 {
@@ -66,7 +67,8 @@ static Value random_input(Check *check, const Function *function, const Node *in
     for (int64_t i = 0; i < count; i++) {
         double uniform = next_uniform(check);
         if (seed)
-            value.integers[i] = i ? (int32_t)(check->options->seed >> 32) : (int32_t)check->options->seed;
+            value.integers[i] =
+                i ? (int32_t)(check->options->seed >> 32) : (int32_t)check->options->seed;
         else if (rows)
             value.numbers[i] = count == 1 || i + 1 < count;
         else if (value.integers)
@@ -77,7 +79,7 @@ static Value random_input(Check *check, const Function *function, const Node *in
     return value;
 }
 
-/* --- one call ----------------------------------------------------------------------------------- */
+/* --- one call --- */
 
 /* A call of both: the evaluator twice, the compiled model once for each number of threads. */
 typedef struct CallOf {
@@ -137,7 +139,8 @@ static const char *shown_place(Arena *arena, const TensorType *type, int64_t ele
 {
     const char *place = "";
     for (int i = type->rank - 1; i >= 0; i--) {
-        place = arena_print(arena, "%lld%s%s", (long long)(element % type->dims[i]), place[0] ? "," : "", place);
+        place = arena_print(arena, "%lld%s%s", (long long)(element % type->dims[i]),
+                            place[0] ? "," : "", place);
         element /= type->dims[i];
     }
     return place;
@@ -147,10 +150,11 @@ static void report_wrong(Check *check, const CallOf *call, const char *what, con
                          const TensorType *type, Difference difference)
 {
     check->wrong++;
-    printf("%s: %s %s[%s] is %s, the evaluator says %s; %.2g apart, %.2g allowed\n", call->function->name,
-           what, name, shown_place(check->arena, type, difference.element),
+    printf("%s: %s %s[%s] is %s, the evaluator says %s; %.2g apart, %.2g allowed\n",
+           call->function->name, what, name, shown_place(check->arena, type, difference.element),
            shown_number(check->arena, type, difference.got),
-           shown_number(check->arena, type, difference.want), difference.largest, difference.allowed);
+           shown_number(check->arena, type, difference.want), difference.largest,
+           difference.allowed);
 }
 
 typedef struct Worst {
@@ -160,7 +164,8 @@ typedef struct Worst {
 
 /* Takes the next tensor of `type` from `*bytes` and compares it. */
 static void compare_tensor(Check *check, const CallOf *call, const char *what, const char *name,
-                           const char **bytes, const Value *exact, const Value *rounded, double depth, Worst *worst)
+                           const char **bytes, const Value *exact, const Value *rounded,
+                           double depth, Worst *worst)
 {
     int64_t size = type_bytes(&exact->type);
     Value got = value_read(check->arena, exact->type,
@@ -192,11 +197,13 @@ static Worst compare_call(Check *check, const CallOf *call, const char *bytes)
     const double *depths = tolerance_depths(check->arena, function);
     Worst worst = {0};
     for (int i = 0; i < function->result_count; i++)
-        compare_tensor(check, call, "output", function->results[i].name, &bytes, &call->exact_results[i],
-                       &call->rounded_results[i], depths[node_resolve(function->results[i].node)->id], &worst);
+        compare_tensor(check, call, "output", function->results[i].name, &bytes,
+                       &call->exact_results[i], &call->rounded_results[i],
+                       depths[node_resolve(function->results[i].node)->id], &worst);
     for (int i = 0; i < program->state_count; i++)
-        compare_tensor(check, call, "state", program->states[i]->name, &bytes, &call->exact_states[i],
-                       &call->rounded_states[i], depth_of_update(function, program->states[i], depths), &worst);
+        compare_tensor(check, call, "state", program->states[i]->name, &bytes,
+                       &call->exact_states[i], &call->rounded_states[i],
+                       depth_of_update(function, program->states[i], depths), &worst);
     return worst;
 }
 
@@ -224,7 +231,8 @@ static bool run_compiled(Check *check, const CallOf *call, char **results)
                   (long long)results_size(check, call->function));
     if (check->options->threads != THREADS_OPENMP)
         return true;
-    if (!probe_run(&check->probe, check->arena, text.data, text.length, 2, &results_of_two, &size_of_two))
+    if (!probe_run(&check->probe, check->arena, text.data, text.length, 2, &results_of_two,
+                   &size_of_two))
         return false;
     if (size != size_of_two || memcmp(*results, results_of_two, size) != 0) {
         printf("%s: two threads give other bits than one\n", call->function->name);
@@ -238,16 +246,19 @@ static void report_call(const CallOf *call, int64_t tensors, const Worst *worst)
     char batch[32] = "";
     if (call->function->batch)
         snprintf(batch, sizeof batch, "batch %lld", (long long)call->function->batch);
-    printf("%-14s %-10s %4lld tensor%s  ", call->function->name, batch, (long long)tensors, tensors == 1 ? " " : "s");
+    printf("%-14s %-10s %4lld tensor%s  ", call->function->name, batch, (long long)tensors,
+           tensors == 1 ? " " : "s");
     if (worst->name && worst->difference.largest > 0)
-        printf("worst %.1e of %.1e allowed: %s\n", worst->difference.largest, worst->difference.allowed, worst->name);
+        printf("worst %.1e of %.1e allowed: %s\n", worst->difference.largest,
+               worst->difference.allowed, worst->name);
     else
         printf("equal\n");
 }
 
 static bool check_call(Check *check, int function_index, int number)
 {
-    CallOf call = {.function = check->plain.model->program->functions[function_index], .number = number};
+    CallOf call = {.function = check->plain.model->program->functions[function_index],
+                   .number = number};
     call.inputs = ARENA_ARRAY(check->arena, Value, call.function->input_count);
     for (int i = 0; i < call.function->input_count; i++)
         call.inputs[i] = random_input(check, call.function, call.function->inputs[i]);
@@ -263,7 +274,7 @@ static bool check_call(Check *check, int function_index, int number)
     return true;
 }
 
-/* --- all calls ---------------------------------------------------------------------------------- */
+/* --- all calls --- */
 
 static bool check_function(Check *check, int function_index, int number, int times)
 {
@@ -277,8 +288,8 @@ static bool check_function(Check *check, int function_index, int number, int tim
     return true;
 }
 
-/* First `initialize`, then all others; a step of training twice, since the optimizer's states are noughts before the
- * first. */
+/* First `initialize`, then all others; a step of training twice, since the optimizer's states are
+ * noughts before the first. */
 static bool check_functions(Check *check)
 {
     Program *program = check->plain.model->program;
@@ -321,7 +332,8 @@ static bool add_gradients(Compilation *compilation)
         return false;
     for (int i = 0; i < count; i++)
         if (gradients[i])
-            function_add_result(step, arena_print(compilation->arena, "gradient.%s", parameters[i]->name),
+            function_add_result(step,
+                                arena_print(compilation->arena, "gradient.%s", parameters[i]->name),
                                 gradients[i]);
     return true;
 }
@@ -342,10 +354,11 @@ static void report(const Check *check)
 {
     const Target *target = &check->options->target;
     if (check->wrong)
-        printf("%d of %lld tensors differ: %s, %s\n", check->wrong, (long long)check->tensors, target->triple,
-               target->name);
+        printf("%d of %lld tensors differ: %s, %s\n", check->wrong, (long long)check->tensors,
+               target->triple, target->name);
     else
-        printf("all %lld tensors agree: %s, %s\n", (long long)check->tensors, target->triple, target->name);
+        printf("all %lld tensors agree: %s, %s\n", (long long)check->tensors, target->triple,
+               target->name);
 }
 
 static int check_model(const Options *options)

@@ -1,5 +1,5 @@
-/* The commands of `ingot`. Each prints its result, leaves errors in options->diag, and returns the exit code
- * it wants when there are none: 0, or 1 when it found a difference. */
+/* The commands of `ingot`. Each prints its result, leaves errors in options->diag, and returns the
+ * exit code it wants when there are none: 0, or 1 when it found a difference. */
 #ifndef INGOT_DRIVER_COMMANDS_H
 #define INGOT_DRIVER_COMMANDS_H
 

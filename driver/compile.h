@@ -21,7 +21,8 @@ typedef struct Compilation {
 
 /* All of it; false when options->diag has got an error. */
 bool compile_model(Compilation *compilation, const Options *options, Level level);
-/* The parts of it, for who wants to do something in between. compile_rest() is optimizer, passes and lowering. */
+/* The parts of it, for who wants to do something in between. compile_rest() is optimizer, passes
+ * and lowering. */
 bool compile_read(Compilation *compilation, const Options *options);
 bool compile_optimizer(Compilation *compilation);
 bool compile_rest(Compilation *compilation, Level level);

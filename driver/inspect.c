@@ -32,7 +32,7 @@ static const char *as_bytes(Arena *arena, int64_t bytes)
     return arena_print(arena, "%.1f %s", size, units[unit]);
 }
 
-/* --- tables ------------------------------------------------------------------------------------- */
+/* --- tables --- */
 
 enum { COLUMNS = 6 };
 
@@ -46,7 +46,8 @@ typedef struct Table {
 
 static void table_add(Table *table, const char *const *cells)
 {
-    table->rows = arena_grow(table->arena, table->rows, table->count, &table->capacity, sizeof *table->rows);
+    table->rows =
+        arena_grow(table->arena, table->rows, table->count, &table->capacity, sizeof *table->rows);
     memcpy(table->rows[table->count++], cells, (size_t)table->columns * sizeof *cells);
 }
 
@@ -67,7 +68,7 @@ static void table_print(const Table *table)
     }
 }
 
-/* --- what is shown ------------------------------------------------------------------------------ */
+/* --- what is shown --- */
 
 static void print_layers(Arena *arena, const Model *model)
 {
@@ -92,13 +93,14 @@ static void print_layers(Arena *arena, const Model *model)
 static void print_functions(Arena *arena, const Module *module)
 {
     Table table = {.arena = arena, .columns = 6, .left = 1};
-    table_add(&table, (const char *[]){"function", "batch", "multiply-adds", "kernel calls", "temporaries",
-                                       "each thread"});
+    table_add(&table, (const char *[]){"function", "batch", "multiply-adds", "kernel calls",
+                                       "temporaries", "each thread"});
     for (int i = 0; i < module->schedule_count; i++) {
         const Schedule *schedule = module->schedules[i];
         const Function *function = schedule->function;
         table_add(&table,
-                  (const char *[]){function->name, function->batch ? with_commas(arena, function->batch) : "-",
+                  (const char *[]){function->name,
+                                   function->batch ? with_commas(arena, function->batch) : "-",
                                    with_commas(arena, schedule->multiply_adds),
                                    with_commas(arena, schedule->call_count),
                                    as_bytes(arena, schedule->arena_bytes),
@@ -143,7 +145,8 @@ int command_inspect(const Options *options)
     if (!compile_model(&compilation, options, LEVEL_NEST))
         return 1;
     Arena *arena = compilation.arena;
-    printf("%s, for %s, %s\n\n", compilation.model->program->name, options->target.triple, options->target.name);
+    printf("%s, for %s, %s\n\n", compilation.model->program->name, options->target.triple,
+           options->target.name);
     print_layers(arena, compilation.model);
     putchar('\n');
     print_functions(arena, &compilation.module);

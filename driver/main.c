@@ -1,7 +1,8 @@
 /* The ingot command: reads the command line, runs one command, prints what went wrong.
  *
- * Exit codes: 0 done; 1 the model or a file of the user is at fault, or a difference was found; 2 wrong usage,
- * or a bug of ours. Results go to standard output, everything else to standard error. */
+ * Exit codes: 0 done; 1 the model or a file of the user is at fault, or a difference was found; 2
+ * wrong usage, or a bug of ours. Results go to standard output, everything else to standard error.
+ */
 #include <stdio.h>
 
 #include <llvm-c/Core.h>

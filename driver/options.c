@@ -1,5 +1,5 @@
-/* The command line of `ingot`; see options.h. A new option is a row of `rows` and, unless one of the setters
- * there are fits, a setter. */
+/* The command line of `ingot`; see options.h. A new option is a row of `rows` and, unless one of
+ * the setters there are fits, a setter. */
 #include "driver/options.h"
 
 #include <errno.h>
@@ -23,14 +23,15 @@ typedef struct CommandRow {
 
 static const CommandRow commands[] = {
     {"build", COMMAND_BUILD, "MODEL.json", "make a native program or library of a model"},
-    {"inspect", COMMAND_INSPECT, "MODEL.json", "layers, shapes, parameters, multiply-adds and memory"},
+    {"inspect", COMMAND_INSPECT, "MODEL.json",
+     "layers, shapes, parameters, multiply-adds and memory"},
     {"check", COMMAND_CHECK, "MODEL.json", "build, run, and compare with the evaluator"},
     {"help", COMMAND_HELP, "[COMMAND]", "this text, or that of one command"},
 };
 
 enum { COMMAND_COUNT = (int)(sizeof commands / sizeof commands[0]) };
 
-/* --- setters ------------------------------------------------------------------------------------ */
+/* --- setters --- */
 
 typedef struct Choice {
     const char *name;
@@ -38,8 +39,8 @@ typedef struct Choice {
 } Choice;
 
 /* Finds `word` among `choices`; an error that lists them otherwise. */
-static bool choose(Diag *diag, const char *option, const char *word, const Choice *choices, int count,
-                   int *value)
+static bool choose(Diag *diag, const char *option, const char *word, const Choice *choices,
+                   int count, int *value)
 {
     const char *names[16], *known = "";
     for (int i = 0; i < count; i++) {
@@ -73,7 +74,8 @@ static bool set_emit(Options *options, const char *name, const char *value)
         {"llvm", EMIT_LLVM},      {"asm", EMIT_ASSEMBLY},
     };
     int chosen;
-    if (!choose(options->diag, name, value, choices, (int)(sizeof choices / sizeof *choices), &chosen))
+    if (!choose(options->diag, name, value, choices, (int)(sizeof choices / sizeof *choices),
+                &chosen))
         return false;
     if (chosen == CHOOSE_GRAPH)
         options->stop = STOP_AT_GRAPH;
@@ -106,8 +108,8 @@ static bool set_weights(Options *options, const char *name, const char *value)
 }
 
 /* A whole number from `low` to `high`, which ends at `*end`. */
-static bool read_number(Diag *diag, const char *option, const char *text, const char *end, int64_t low,
-                        int64_t high, int64_t *number)
+static bool read_number(Diag *diag, const char *option, const char *text, const char *end,
+                        int64_t low, int64_t high, int64_t *number)
 {
     char *stop;
     errno = 0;
@@ -116,8 +118,8 @@ static bool read_number(Diag *diag, const char *option, const char *text, const 
     if (!digits || stop != end)
         return diag_error(diag, option, "\"%.*s\" is not a whole number", (int)(end - text), text);
     if (errno || value < low || value > high)
-        return diag_error(diag, option, "%.*s is not between %lld and %lld", (int)(end - text), text,
-                          (long long)low, (long long)high);
+        return diag_error(diag, option, "%.*s is not between %lld and %lld", (int)(end - text),
+                          text, (long long)low, (long long)high);
     *number = value;
     return true;
 }
@@ -277,7 +279,7 @@ static const OptionRow rows[] = {
 
 enum { ROW_COUNT = (int)(sizeof rows / sizeof rows[0]) };
 
-/* --- reading ------------------------------------------------------------------------------------ */
+/* --- reading --- */
 
 static const char *suggestion(Diag *diag, const char *word, const char *const *names, int count)
 {
@@ -391,7 +393,8 @@ static bool check_together(Options *options)
     if (options->output && strcmp(options->output, "-") == 0 && !text)
         return diag_error(options->diag, "-o", "only text is written to standard output");
     if (options->freeze && options->train)
-        return diag_error(options->diag, "--freeze", "what is frozen cannot be trained: not with --train");
+        return diag_error(options->diag, "--freeze",
+                          "what is frozen cannot be trained: not with --train");
     if (options->static_libc && (options->emit != EMIT_EXECUTABLE || text))
         return diag_error(options->diag, "--static", "is for programs: --emit=exe");
     return true;
@@ -426,7 +429,7 @@ bool options_read(Options *options, int count, char **words)
            target_find(options->diag, options->triple, options->cpu, &options->target);
 }
 
-/* --- help --------------------------------------------------------------------------------------- */
+/* --- help --- */
 
 enum { HELP_INDENT = 28, HELP_WIDTH = 80 };
 
@@ -468,7 +471,8 @@ static void print_wrapped(FILE *stream, const char *head, const char *text)
 
 static void print_overview(FILE *stream)
 {
-    fputs("Compiles neural networks ahead of time into native programs that infer and train.\n\n", stream);
+    fputs("Compiles neural networks ahead of time into native programs that infer and train.\n\n",
+          stream);
     for (int i = 0; i < COMMAND_COUNT; i++) {
         char head[80];
         snprintf(head, sizeof head, "ingot %s %s", commands[i].name, commands[i].operand);
@@ -476,7 +480,8 @@ static void print_overview(FILE *stream)
     }
     print_wrapped(stream, "ingot --version", "the version of this program and of LLVM");
     fputs("\n\"ingot help COMMAND\" lists the options of a command.\n"
-          "Exit codes: 0 done, 1 an error in the model or a difference found, 2 wrong usage or a bug.\n",
+          "Exit codes: 0 done, 1 an error in the model or a difference found, 2 wrong usage or a "
+          "bug.\n",
           stream);
 }
 

@@ -1,4 +1,5 @@
-/* The command line of `ingot`: one table of options, from which parsing, checking and help are made. */
+/* The command line of `ingot`: one table of options, from which parsing, checking and help are
+ * made. */
 #ifndef INGOT_DRIVER_OPTIONS_H
 #define INGOT_DRIVER_OPTIONS_H
 

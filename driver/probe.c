@@ -12,10 +12,12 @@ static bool find_emulator(Probe *probe)
     if (probe->target->native)
         return true;
     const char *triple = probe->target->triple;
-    probe->emulator = arena_print(probe->diag->arena, "qemu-%.*s", (int)strcspn(triple, "-"), triple);
+    probe->emulator =
+        arena_print(probe->diag->arena, "qemu-%.*s", (int)strcspn(triple, "-"), triple);
     return toolchain_has_program(probe->diag->arena, probe->emulator) ||
            diag_error(probe->diag, "--target",
-                      "%s is not installed, which runs programs for %s here: install Debian's package qemu-user",
+                      "%s is not installed, which runs programs for %s here: install Debian's "
+                      "package qemu-user",
                       probe->emulator, triple);
 }
 

@@ -12,11 +12,12 @@ typedef struct Probe {
     const char *emulator; /* "qemu-aarch64", or NULL */
 } Probe;
 
-/* Links the compilation's module into a probe. After a failure probe_remove() may be called or not. */
+/* Links the compilation's module into a probe. After a failure probe_remove() may be called or not.
+ */
 bool probe_create(Probe *probe, const Compilation *compilation);
 
-/* Runs one call, as written down in driver/probe/probe.c, with `threads` threads. `*results` and `*size` receive all that
- * came out, in `arena`. */
+/* Runs one call, as written down in driver/probe/probe.c, with `threads` threads. `*results` and
+ * `*size` receive all that came out, in `arena`. */
 bool probe_run(const Probe *probe, Arena *arena, const void *call, size_t call_size, int threads,
                char **results, size_t *size);
 

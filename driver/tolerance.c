@@ -80,7 +80,8 @@ static Difference compare_integers(const Value *got, const Value *want, int64_t 
     return (Difference){0};
 }
 
-Difference tolerance_compare(const Value *got, const Value *want, const Value *rounded, double depth)
+Difference tolerance_compare(const Value *got, const Value *want, const Value *rounded,
+                             double depth)
 {
     int64_t count = type_elements(&got->type);
     if (!element_is_float(got->type.element))
@@ -94,7 +95,8 @@ Difference tolerance_compare(const Value *got, const Value *want, const Value *r
             noise = fmax(noise, apart);
     }
     double unit = got->type.element == TYPE_F64 ? 0x1p-52 : 0x1p-23;
-    Difference worst = {.allowed = unit * (1 + depth) * scale + 8 * noise + 0x1p-126, .largest = -1};
+    Difference worst = {.allowed = unit * (1 + depth) * scale + 8 * noise + 0x1p-126,
+                        .largest = -1};
     for (int64_t i = 0; i < count; i++) {
         double g = got->numbers[i], w = want->numbers[i];
         double apart = same(g, w) || same(g, rounded->numbers[i]) ? 0 : fabs(g - w);

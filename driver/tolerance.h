@@ -4,22 +4,24 @@
 
 #include "ir/eval.h"
 
-/* For each node of `function`, by position, how many roundings deep its value is: 1 for an element-wise operation, √n more
- * for a sum of n terms (rounding errors of a sum grow like that on average, not like n), the most of its inputs added. */
+/* For each node of `function`, by position, how many roundings deep its value is: 1 for an
+ * element-wise operation, √n more for a sum of n terms (rounding errors of a sum grow like that on
+ * average, not like n), the most of its inputs added. */
 double *tolerance_depths(Arena *arena, const Function *function);
 
 typedef struct Difference {
-    double largest;  /* |got - want| where it exceeds what is allowed the most */
+    double largest; /* |got - want| where it exceeds what is allowed the most */
     double allowed;
     int64_t element; /* its position */
     double got, want;
     bool wrong;
 } Difference;
 
-/* Compares a tensor that the compiled model made with the evaluator's: `want` in float64, `rounded` with every
- * node rounded to its type. Integers must be equal. Floats may differ by
- *     2^-23 · depth · (largest magnitude of the tensor)  +  8 · (largest difference of `rounded` from `want`);
- * the second term measures how badly conditioned this computation is on this data. */
-Difference tolerance_compare(const Value *got, const Value *want, const Value *rounded, double depth);
+/* Compares a tensor that the compiled model made with the evaluator's: `want` in float64, `rounded`
+ * with every node rounded to its type. Integers must be equal. Floats may differ by 2^-23 · depth ·
+ * (largest magnitude of the tensor)  +  8 · (largest difference of `rounded` from `want`); the
+ * second term measures how badly conditioned this computation is on this data. */
+Difference tolerance_compare(const Value *got, const Value *want, const Value *rounded,
+                             double depth);
 
 #endif

@@ -1,11 +1,13 @@
-/* What `ingot check` links with a model instead of runtime/main.c: runs calls on given numbers and writes down all that
- * came out. It runs on the target, under an emulator if need be, so it is in the manner of the runtime.
+/* What `ingot check` links with a model instead of runtime/main.c: runs calls on given numbers and
+ * writes down all that came out. It runs on the target, under an emulator if need be, so it is in
+ * the manner of the runtime.
  *
  *     probe CALLS RESULTS THREADS
  *
  * CALLS    for each call: int32 number of the function in the descriptor, every state, every input
  * RESULTS  for each call: every output, every state
- * Tensors are dense, in the order of the descriptor, in the byte order of all targets there are: little endian.
+ * Tensors are dense, in the order of the descriptor, in the byte order of all targets there are:
+ * little endian.
  *
  * Exit codes: 0 done, 1 a call failed or a file could not be read or written. */
 #include "runtime/system.h"
@@ -67,7 +69,8 @@ static int run_call(Probe *probe, int32_t number)
     for (int32_t i = 0; i < function->output_count; i++)
         if (!(probe->outputs[i] = allocate(&function->outputs[i])))
             return fail("out of memory");
-    if (ingot_run(probe->instance, number, (const void *const *)probe->inputs, probe->outputs) != INGOT_OK)
+    if (ingot_run(probe->instance, number, (const void *const *)probe->inputs, probe->outputs) !=
+        INGOT_OK)
         return fail(ingot_last_error(probe->instance));
     for (int32_t i = 0; i < function->output_count; i++)
         if (!write_bytes(probe, probe->outputs[i], function->outputs[i].bytes))

@@ -12,7 +12,7 @@ for kind in graph nest llvm asm; do
     run "$INGOT" build small.json --train --emit=$kind -o -
     is "--emit=$kind -o -" "$out" "$(cat $kind.file)"
 done
-matches 'the graph has the model name' "$(cat graph.txt)" '^program @small \{'
+matches 'the graph has the model name' "$(cat graph.txt)" '^program @small .*\{'
 matches 'the graph has a step of training' "$(cat graph.txt)" 'fn @train_step\(%numbers: f32\[16,4\]'
 matches 'the nest has kernels' "$(cat nest.txt)" '^kernel @'
 matches 'LLVM IR has explicit vectors' "$(cat llvm.txt)" '<[0-9]+ x float>'
