@@ -83,6 +83,9 @@ static LLVMValueRef slot_pointer(const Body *body, const Slot *slot)
         return at_offset(body, body->fields[CALL_CONSTANTS], slot->offset);
     case SLOT_TEMPORARY:
         return at_offset(body, body->fields[CALL_ARENA], slot->offset);
+    case SLOT_PREPARED: /* behind the states */
+        return at_offset(body, body->fields[CALL_STATE],
+                         (body->part->module->state_bytes + 63) / 64 * 64 + slot->offset);
     }
     INGOT_BUG("slot %s is of kind %d", slot->name, (int)slot->kind);
 }
