@@ -3,6 +3,7 @@
 #include "driver/compile.h"
 #include "ir/nest_text.h"
 #include "ir/text.h"
+#include "passes/passes.h"
 
 #include "base/file.h"
 
@@ -35,10 +36,14 @@ static bool write_code(const Compilation *compilation)
 int command_build(const Options *options)
 {
     Compilation compilation;
-    bool graph = options->stop == STOP_AT_GRAPH || options->stop_after;
+    bool nest = options->stop == STOP_AT_NEST;
+    bool graph = options->stop == STOP_AT_GRAPH;
+    if (options->stop_after) { /* whatever --emit says */
+        nest = nest_pass_exists(options->stop_after);
+        graph = !nest;
+    }
     if (!compile_model(&compilation, options, graph ? LEVEL_GRAPH : LEVEL_NEST))
         return 1;
-    bool done = graph || options->stop == STOP_AT_NEST ? write_text(&compilation, !graph)
-                                                       : write_code(&compilation);
+    bool done = graph || nest ? write_text(&compilation, nest) : write_code(&compilation);
     return done ? 0 : 1;
 }

@@ -42,8 +42,15 @@ static void after_stage(Compilation *compilation, const char *stage, double star
 
 static bool check_pass(Diag *diag, const char *option, const char *name)
 {
-    return !name || is_stage(name) || pipeline_find(name) ||
-           diag_error(diag, option, "there is no pass \"%s\"; docs/passes.md lists them", name);
+    if (!name || is_stage(name) || pipeline_find(name) || nest_pass_exists(name))
+        return true;
+    const char *names[2 + 2 * PASS_NAME_LIMIT] = {"read", "optimizer"};
+    int count = 2;
+    count += pipeline_names(names + count);
+    count += nest_pass_names(names + count);
+    const char *near = nearest_name(name, names, count);
+    return diag_error(diag, option, "there is no pass \"%s\"%s%s%s; docs/passes.md lists them",
+                      name, near ? ", did you mean \"" : "", near ? near : "", near ? "\"" : "");
 }
 
 bool compile_read(Compilation *compilation, const Options *options)
@@ -80,33 +87,23 @@ bool compile_optimizer(Compilation *compilation)
     return true;
 }
 
-static bool run_passes(Compilation *compilation)
+bool compile_rest(Compilation *compilation, Level level)
 {
     const Options *options = compilation->options;
-    if (compilation->stopped)
-        return true;
     PipelineOptions passes = {
         .print_after = options->print_after,
         .stop_after = options->stop_after,
         .time_passes = options->time_passes,
         .constant_states = options->freeze,
     };
-    return pipeline_run(compilation->model->program, &passes);
-}
-
-bool compile_rest(Compilation *compilation, Level level)
-{
-    const Options *options = compilation->options;
-    if (!compile_optimizer(compilation) || !run_passes(compilation) || !diag_ok(compilation->diag))
+    if (!compile_optimizer(compilation))
         return false;
-    if (level == LEVEL_GRAPH || options->stop_after)
-        return true;
-    double start = compile_clock();
-    if (!lower_program(compilation->model->program, &options->target, compilation->arena,
-                       compilation->diag, &compilation->module))
+    if (!compilation->stopped && !pipeline_run(compilation->model->program, &passes))
         return false;
-    compile_report_time(options, "lower", start);
-    return true;
+    if (level == LEVEL_GRAPH || !diag_ok(compilation->diag))
+        return diag_ok(compilation->diag);
+    return lower_program_with(compilation->model->program, &options->target, &passes,
+                              compilation->arena, compilation->diag, &compilation->module);
 }
 
 bool compile_model(Compilation *compilation, const Options *options, Level level)

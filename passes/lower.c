@@ -8,7 +8,9 @@
 #include "passes/lower.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "ir/nest_text.h"
 #include "passes/lowering.h"
@@ -71,11 +73,10 @@ static void append_call(Lowering *l, Kernel *kernel, Slot **arguments)
 }
 
 /* The packed copy of an operand: made once in a function, however many kernels read it. */
-static Slot *packed_slot(Lowering *l, const Packing *packing, Slot **arguments)
+static Slot *packed_slot(Lowering *l, const Piece *piece, const Between *copy, Slot *source)
 {
-    Slot *source = arguments[packing->source];
     Text text = text_create(l->arena);
-    kernel_print(packing->kernel, &text);
+    kernel_print(piece->kernel, &text);
     for (Packed *p = l->packed; p; p = p->next)
         if (p->source == source && strcmp(p->text, text.data) == 0)
             return p->slot;
@@ -84,54 +85,53 @@ static Slot *packed_slot(Lowering *l, const Packing *packing, Slot **arguments)
     p->text = text.data;
     p->slot = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
                                 arena_print(l->arena, "%s.packed", source->name),
-                                type_make(source->type.element, 1, &packing->count));
+                                type_make(copy->element, 1, &copy->count));
     p->next = l->packed;
     l->packed = p;
     Slot **both = ARENA_ARRAY(l->arena, Slot *, 2);
     both[0] = source;
     both[1] = p->slot;
-    append_call(l, packing->kernel, both);
+    append_call(l, piece->kernel, both);
     return p->slot;
 }
 
-/* Gives a collapsed kernel its final shape and appends the call, after those that pack its
- * operands. */
-static void finish_kernel(Lowering *l, Kernel *kernel, Slot **arguments)
+/* The memory of what one piece leaves for another; packed copies get theirs from packed_slot(). */
+static Slot **between_slots(Lowering *l, const Pieces *pieces)
 {
-    Packings packings = {0};
-    int count = kernel->argument_count;
-    schedule_kernel(l->arena, l->target, kernel, &packings);
-    Slot **all = ARENA_ARRAY(l->arena, Slot *, count + packings.count + 1);
-    memcpy(all, arguments, (size_t)count * sizeof *all);
-    for (int p = 0; p < packings.count; p++)
-        all[count + p] = packed_slot(l, &packings.list[p], arguments);
-    append_call(l, kernel, all);
-}
-
-static Slot **pick_arguments(Lowering *l, const Kernel *kernel, const int *which, Slot *partial)
-{
-    Slot **slots = ARENA_ARRAY(l->arena, Slot *, kernel->argument_count + 1);
-    for (int a = 0; a < kernel->argument_count; a++)
-        slots[a] = which[a] < 0 ? partial : l->arguments[which[a]];
+    Slot **slots = ARENA_ARRAY(l->arena, Slot *, pieces->between_count + 1);
+    bool *packed = ARENA_ARRAY(l->arena, bool, pieces->between_count + 1);
+    for (int p = 0; p < pieces->count; p++)
+        if (pieces->list[p].packs >= 0)
+            packed[pieces->list[p].packs] = true;
+    for (int b = 0; b < pieces->between_count; b++) {
+        const Between *between = &pieces->between[b];
+        if (!packed[b])
+            slots[b] = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
+                                         arena_print(l->arena, "%s.partial", l->kernel->name),
+                                         type_make(between->element, 1, &between->count));
+    }
     return slots;
 }
 
 void kernel_end(Lowering *l, Stmt *body)
 {
-    Split split;
     l->kernel->body = body;
-    collapse_loops(l->arena, l->kernel);
-    if (!split_reduction(l->arena, l->target, l->kernel, &split)) {
-        finish_kernel(l, l->kernel, l->arguments);
-        return;
+    Pieces pieces = pieces_create(l->arena, l->target, l->kernel);
+    schedule_kernel(&pieces, l->run);
+    Slot **between = between_slots(l, &pieces);
+    for (int p = 0; p < pieces.count; p++) {
+        const Piece *piece = &pieces.list[p];
+        int count = piece->kernel->argument_count;
+        Slot **slots = ARENA_ARRAY(l->arena, Slot *, count + 1);
+        for (int a = 0; a < count; a++) {
+            int from = piece->arguments[a];
+            slots[a] = from < 0 ? between[-1 - from] : l->arguments[from];
+        }
+        if (piece->packs >= 0)
+            between[piece->packs] = packed_slot(l, piece, &pieces.between[piece->packs], slots[0]);
+        else
+            append_call(l, piece->kernel, slots);
     }
-    Slot *partial = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
-                                      arena_print(l->arena, "%s.partial", l->kernel->name),
-                                      type_make(split.element, 1, &split.count));
-    finish_kernel(l, split.partial,
-                  pick_arguments(l, split.partial, split.partial_arguments, partial));
-    finish_kernel(l, split.combine,
-                  pick_arguments(l, split.combine, split.combine_arguments, partial));
 }
 
 Affine lower_axis(Lowering *l, const char *name, int64_t extent, const Var **var)
@@ -547,13 +547,14 @@ static Order order_create(Lowering *l)
     return order;
 }
 
-static void lower_function(Module *module, Function *function, Schedule *schedule)
+static void lower_function(Module *module, Function *function, Schedule *schedule, NestRun *run)
 {
     Arena *arena = module->arena;
     size_t nodes = (size_t)function->node_count + 1;
     Lowering l = {.arena = arena,
                   .module = module,
                   .target = module->target,
+                  .run = run,
                   .schedule = schedule,
                   .function = function,
                   .fusion = fuse(arena, function),
@@ -571,7 +572,37 @@ static void lower_function(Module *module, Function *function, Schedule *schedul
     for (int g = 0; g < l.fusion->group_count; g++)
         lower_group(&l, groups[g]);
     finish_late(&l, &order, saved);
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void plan_function(Arena *arena, Schedule *schedule, NestRun *run)
+{
+    const char *named = run->options->print_after;
+    double start = seconds_now();
+    if (!nest_run_reaches(run, "plan"))
+        return;
     plan_schedule(arena, schedule);
+    nest_run_count(run, "plan", seconds_now() - start, 1);
+    if (!named || strcmp(named, "plan") != 0)
+        return;
+    Text text = text_create(arena);
+    schedule_print(schedule, &text);
+    fprintf(stderr, "// after plan\n%s", text.data);
+}
+
+/* What all passes took before now. */
+static double seconds_of(const NestRun *run)
+{
+    double sum = 0;
+    for (int i = 0; i < NEST_PASS_LIMIT; i++)
+        sum += run->seconds[i];
+    return sum;
 }
 
 static bool lay_out_states(Module *module)
@@ -588,16 +619,30 @@ static bool lay_out_states(Module *module)
     return true;
 }
 
-bool lower_program(Program *program, const Target *target, Arena *arena, Diag *diag, Module *module)
+bool lower_program_with(Program *program, const Target *target, const PipelineOptions *options,
+                        Arena *arena, Diag *diag, Module *module)
 {
+    static const PipelineOptions none;
+    NestRun run = {.options = options ? options : &none};
     *module = (Module){.arena = arena, .diag = diag, .program = program, .target = target};
     if (!lay_out_states(module))
         return false;
     module->schedules = ARENA_ARRAY(arena, Schedule *, program->function_count);
     for (int f = 0; f < program->function_count; f++) {
         module->schedules[f] = ARENA_NEW(arena, Schedule);
-        lower_function(module, program->functions[f], module->schedules[f]);
+        double start = seconds_now(), others = seconds_of(&run);
+        lower_function(module, program->functions[f], module->schedules[f], &run);
+        others = seconds_of(&run) - others;
+        nest_run_count(&run, "lower", seconds_now() - start - others, 0);
+        plan_function(arena, module->schedules[f], &run);
         module->schedule_count++;
     }
+    if (run.options->time_passes)
+        nest_run_print_times(&run);
     return true;
+}
+
+bool lower_program(Program *program, const Target *target, Arena *arena, Diag *diag, Module *module)
+{
+    return lower_program_with(program, target, NULL, arena, diag, module);
 }

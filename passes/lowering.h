@@ -45,6 +45,7 @@ typedef struct Lowering {
     Arena *arena;
     Module *module;
     const Target *target;
+    NestRun *run;
     Schedule *schedule;
     Function *function;
     Fusion *fusion;
@@ -81,7 +82,7 @@ Slot *schedule_add_slot(Arena *arena, Schedule *schedule, SlotKind kind, const c
 /* ---- kernels (lower.c) ---- */
 
 void kernel_begin(Lowering *l, Group *group, const char *name);
-/* Schedules the kernel's loops for the target and appends the call. */
+/* Runs the passes of the loop level on the kernel and appends a call for each of its pieces. */
 void kernel_end(Lowering *l, Stmt *body);
 /* Everything the group computes behind its root, at point `at`, and all stores: `root_value` is the
  * root's value there, NULL when the group has no root. */

@@ -1,34 +1,37 @@
-/* The passes of the tensor level. Each takes a function in which every invariant of graph.h holds and leaves it so;
- * passes/pipeline.c lists them in order with the reason for each place. */
+/* The passes of the tensor level. Each takes a function in which every invariant of graph.h holds
+ * and leaves it so; passes/pipeline.c lists them in order with the reason for each place. */
 #ifndef INGOT_PASSES_PASSES_H
 #define INGOT_PASSES_PASSES_H
 
 #include "ir/graph.h"
 #include "ir/recipe.h"
 
-/* grad.c: appends to `f` the nodes that compute d loss / d states[i] for a rank-0 float `loss`, into gradients[i]; a
- * gradient that is nought everywhere is NULL. False, and an error that names the node and the state, when an
- * operation on the way has no gradient. Rules are in grad_*.c, one short function a row. */
+/* grad.c: appends to `f` the nodes that compute d loss / d states[i] for a rank-0 float `loss`,
+ * into gradients[i]; a gradient that is nought everywhere is NULL. False, and an error that names
+ * the node and the state, when an operation on the way has no gradient. Rules are in grad_*.c, one
+ * short function a row. */
 bool gradient_build(Function *f, Node *loss, int count, State *const *states, Node **gradients);
 /* The same with respect to any nodes of f. */
 bool gradient_build_nodes(Function *f, Node *loss, int count, Node *const *wrt, Node **gradients);
 
-/* optimizer.c: adds gradients of result 0 of `train_step` for every parameter that is not frozen, the optimizer's states
- * ("optimizer.m.NAME", "optimizer.v.NAME", "step") and the updates of `train_step`; and to `initialize` the first
- * values of the new states. */
+/* optimizer.c: adds gradients of result 0 of `train_step` for every parameter that is not frozen,
+ * the optimizer's states
+ * ("optimizer.m.NAME", "optimizer.v.NAME", "step") and the updates of `train_step`; and to
+ * `initialize` the first values of the new states. */
 bool optimizer_build(Program *program, OptimizerRecipe *recipe);
 
 /* One pass a file; true when something changed. */
-bool pass_simplify(Function *f);  /* algebra: x+0, x*1, transpose∘transpose, casts, reshapes … only what is true of floats */
-bool pass_fold(Function *f);      /* nodes of constants become constants, by the evaluator */
-bool pass_cse(Function *f);       /* equal nodes become one */
-bool pass_dce(Function *f);       /* nodes nothing needs go */
-bool pass_expand(Function *f);    /* composites into primitive operations */
-bool pass_freeze(Function *f);     /* states of known value that no function updates become constants */
+bool pass_simplify(Function *f); /* algebra: x+0, x*1, transpose∘transpose, casts, reshapes … only
+                                    what is true of floats */
+bool pass_fold(Function *f);     /* nodes of constants become constants, by the evaluator */
+bool pass_cse(Function *f);      /* equal nodes become one */
+bool pass_dce(Function *f);      /* nodes nothing needs go */
+bool pass_expand(Function *f);   /* composites into primitive operations */
+bool pass_freeze(Function *f); /* states of known value that no function updates become constants */
 bool pass_fold_scale(Function *f); /* scales and shifts of channels go into constant weights */
 
-/* pipeline.c: runs the table of tensor-level passes over every function, verifying between them in debug
- * builds. Options as of the driver. What is printed goes to standard error. */
+/* pipeline.c: runs the table of tensor-level passes over every function, verifying between them in
+ * debug builds. Options as of the driver. What is printed goes to standard error. */
 typedef struct PipelineOptions {
     const char *print_after; /* a pass: the program is printed each time it changed something */
     const char *stop_after;  /* a pass: nothing is run after its first time */
@@ -40,5 +43,13 @@ bool pipeline_run(Program *program, const PipelineOptions *options);
 /* The pass of that name in the table; NULL when there is none. For tests, and to check options. */
 typedef bool PassFunction(Function *f);
 PassFunction *pipeline_find(const char *name);
+/* Names of all passes of the tensor level, in their order; those in two places twice. Returns how
+ * many, PASS_NAME_LIMIT at most. */
+enum { PASS_NAME_LIMIT = 32 };
+int pipeline_names(const char **names);
+
+/* schedule_kernel.c: the same for the loop level, whose passes work on kernels. */
+bool nest_pass_exists(const char *name);
+int nest_pass_names(const char **names);
 
 #endif

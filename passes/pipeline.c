@@ -1,4 +1,5 @@
-/* The passes of the tensor level in their order: a table, and what runs it.
+/* The passes of the tensor level in their order: a table, and what runs it. Those of the loop level
+ * are in passes/schedule_kernel.c.
  *
  * Rows of one group are repeated in turn until none of them changes anything, GROUP_LIMIT times at
  * most. Gradients and the optimizer are in the program already: they are built on the composites,
@@ -20,12 +21,10 @@
 
 enum { GROUP_LIMIT = 50 };
 
-typedef enum Level { LEVEL_GRAPH } Level;
 typedef enum When { ALWAYS, CONSTANT_STATES } When;
 
 typedef struct Row {
     const char *name;
-    Level level;
     int group;
     When when;
     PassFunction *run;
@@ -34,24 +33,25 @@ typedef struct Row {
 
 // clang-format off
 static const Row rows[] = {
-    {"freeze",     LEVEL_GRAPH, 1, CONSTANT_STATES, pass_freeze,     "first, so that what depends on weights alone is folded"},
+    {"freeze",     1, CONSTANT_STATES, pass_freeze,     "first, so that what depends on weights alone is folded"},
 
-    {"simplify",   LEVEL_GRAPH, 2, ALWAYS,          pass_simplify,   "while softmax, losses and the like still have names"},
-    {"fold",       LEVEL_GRAPH, 2, ALWAYS,          pass_fold,       "after simplify has moved constants together"},
-    {"cse",        LEVEL_GRAPH, 2, ALWAYS,          pass_cse,        "forward and backward pass compute much twice"},
-    {"dce",        LEVEL_GRAPH, 2, ALWAYS,          pass_dce,        "gradients nobody asked for; fewer readers, more rules apply"},
+    {"simplify",   2, ALWAYS,          pass_simplify,   "while softmax, losses and the like still have names"},
+    {"fold",       2, ALWAYS,          pass_fold,       "after simplify has moved constants together"},
+    {"cse",        2, ALWAYS,          pass_cse,        "forward and backward pass compute much twice"},
+    {"dce",        2, ALWAYS,          pass_dce,        "gradients nobody asked for; fewer readers, more rules apply"},
 
-    {"expand",     LEVEL_GRAPH, 3, ALWAYS,          pass_expand,     "after differentiation; before fusion, which sees primitives only"},
+    {"expand",     3, ALWAYS,          pass_expand,     "after differentiation; before fusion, which sees primitives only"},
 
-    {"fold_scale", LEVEL_GRAPH, 4, CONSTANT_STATES, pass_fold_scale, "needs constants second and broadcasts off: after simplify"},
-    {"simplify",   LEVEL_GRAPH, 4, ALWAYS,          pass_simplify,   "again: broadcasts and sums that expand has made"},
-    {"fold",       LEVEL_GRAPH, 4, ALWAYS,          pass_fold,       "again: the weights that fold_scale has scaled"},
-    {"cse",        LEVEL_GRAPH, 4, ALWAYS,          pass_cse,        "again: a loss and its gradient share maximum, exponentials, sum"},
-    {"dce",        LEVEL_GRAPH, 4, ALWAYS,          pass_dce,        "again: nothing dead may reach fusion"},
+    {"fold_scale", 4, CONSTANT_STATES, pass_fold_scale, "needs constants second and broadcasts off: after simplify"},
+    {"simplify",   4, ALWAYS,          pass_simplify,   "again: broadcasts and sums that expand has made"},
+    {"fold",       4, ALWAYS,          pass_fold,       "again: the weights that fold_scale has scaled"},
+    {"cse",        4, ALWAYS,          pass_cse,        "again: a loss and its gradient share maximum, exponentials, sum"},
+    {"dce",        4, ALWAYS,          pass_dce,        "again: nothing dead may reach fusion"},
 };
 // clang-format on
 
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
+_Static_assert((int)ROW_COUNT <= (int)PASS_NAME_LIMIT, "pipeline_names() has room");
 
 typedef struct Run {
     Program *program;
@@ -66,6 +66,13 @@ PassFunction *pipeline_find(const char *name)
         if (strcmp(rows[i].name, name) == 0)
             return rows[i].run;
     return NULL;
+}
+
+int pipeline_names(const char **names)
+{
+    for (int i = 0; i < ROW_COUNT; i++)
+        names[i] = rows[i].name;
+    return ROW_COUNT;
 }
 
 #ifndef NDEBUG

@@ -11,6 +11,7 @@
 #define INGOT_PASSES_SCHEDULE_KERNEL_H
 
 #include "ir/nest.h"
+#include "passes/passes.h"
 
 typedef struct Packing { /* what tiling wants copied before its kernel runs */
     Kernel *kernel;      /* arguments: the operand, out its packed copy */
@@ -39,7 +40,47 @@ void tile_contractions(Arena *arena, const Target *target, Kernel *kernel, Packi
 void vectorize_loops(Arena *arena, const Target *target, Kernel *kernel);
 void share_loops(Kernel *kernel);
 
-/* Tiling to sharing, in that order, of a collapsed kernel. */
-void schedule_kernel(Arena *arena, const Target *target, Kernel *kernel, Packings *packings);
+/* The kernels that one kernel of lowering becomes, in the order they must run. */
+typedef struct Piece {
+    Kernel *kernel;
+    int *arguments; /* each one an argument of the kernel that was lowered; or -1 - i: between[i] */
+    int packs;      /* what it only packs: a position in `between`; -1: it does more */
+} Piece;
+
+typedef struct Between { /* memory that one piece writes and another reads */
+    ElementType element;
+    int64_t count;
+} Between;
+
+typedef struct Pieces {
+    Arena *arena;
+    const Target *target;
+    Piece *list;
+    int count, capacity;
+    Between *between;
+    int between_count, between_capacity;
+} Pieces;
+
+/* The kernel alone, as lowering has made it. */
+Pieces pieces_create(Arena *arena, const Target *target, Kernel *kernel);
+
+/* One pass over all pieces; false when there is none of that name that works on kernels. */
+bool pieces_run_pass(Pieces *pieces, const char *name);
+
+enum { NEST_PASS_LIMIT = 16 };
+
+typedef struct NestRun { /* of one lowering: what is asked for, and what the passes took */
+    const PipelineOptions *options;
+    double seconds[NEST_PASS_LIMIT];
+    int times[NEST_PASS_LIMIT];
+} NestRun;
+
+/* All passes that work on kernels, in their order, as far as options->stop_after says. */
+void schedule_kernel(Pieces *pieces, NestRun *run);
+/* Is this pass of the loop level still to be run? */
+bool nest_run_reaches(const NestRun *run, const char *name);
+/* Adds to what --time-passes prints of a pass; and prints that. */
+void nest_run_count(NestRun *run, const char *name, double seconds, int times);
+void nest_run_print_times(const NestRun *run);
 
 #endif
