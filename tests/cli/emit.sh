@@ -35,13 +35,16 @@ run "$INGOT" build small.json --train --stop-after=optimizer
 matches '--stop-after=optimizer has moments' "$out" 'state %optimizer\.m\.'
 run "$INGOT" build small.json --train --stop-after=expand
 is '--stop-after=expand has no composites' "$(printf '%s\n' "$out" | grep -c 'softmax_cross_entropy %')" 0
+run "$INGOT" build small.json --train --stop-after=tile
+matches '--stop-after=tile prints kernels' "$out" '^kernel @'
+is '--stop-after=tile knows no threads yet' "$(printf '%s\n' "$out" | grep -c 'parallel ')" 0
 run "$INGOT" build small.json --train --emit=nest --print-after=cse -o nest2
 matches '--print-after=cse' "$err" '^// after cse$'
 same_bytes '--print-after changes nothing' nest.file nest2
 run "$INGOT" build small.json --print-after=cess --emit=graph
-is '--print-after of an unknown pass' "$code $out$err" '1 --print-after: there is no pass "cess"; docs/passes.md lists them'
+is '--print-after of an unknown pass' "$code $out$err" '1 --print-after: there is no pass "cess", did you mean "cse"; docs/passes.md lists them'
 run "$INGOT" build small.json --stop-after=cess
-is '--stop-after of an unknown pass' "$code $out$err" '1 --stop-after: there is no pass "cess"; docs/passes.md lists them'
+is '--stop-after of an unknown pass' "$code $out$err" '1 --stop-after: there is no pass "cess", did you mean "cse"; docs/passes.md lists them'
 run "$INGOT" build small.json --time-passes -o timed
 matches '--time-passes' "$err" '^simplify +[0-9]+ +[0-9]+ +[0-9.]+$'
 matches '--time-passes, codegen' "$err" '^codegen +[0-9.]+ ms$'
