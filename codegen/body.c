@@ -81,11 +81,11 @@ static LLVMValueRef slot_pointer(const Body *body, const Slot *slot)
                          body->part->module->state_offsets[slot->index]);
     case SLOT_CONSTANT:
         return at_offset(body, body->fields[CALL_CONSTANTS], slot->offset);
-    case SLOT_TEMPORARY:
-        return at_offset(body, body->fields[CALL_ARENA], slot->offset);
     case SLOT_PREPARED: /* behind the states */
         return at_offset(body, body->fields[CALL_STATE],
-                         (body->part->module->state_bytes + 63) / 64 * 64 + slot->offset);
+                         body->part->module->state_bytes + slot->offset);
+    case SLOT_TEMPORARY:
+        return at_offset(body, body->fields[CALL_ARENA], slot->offset);
     }
     INGOT_BUG("slot %s is of kind %d", slot->name, (int)slot->kind);
 }
@@ -139,7 +139,8 @@ static void open_body(Body *body, int index)
     const ObjectPart *part = body->part;
     LLVMTypeRef types[3] = {body->pointer, body->i32, body->i32};
     LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(part->context), types, 3, 0);
-    const char *symbol = arena_print(part->arena, "%s.body.%d", part->prefix, index);
+    const char *symbol =
+        arena_print(part->arena, index < 0 ? "%s.prepare" : "%s.body.%d", part->prefix, index);
     body->function = LLVMAddFunction(part->llvm, symbol, type);
     LLVMSetLinkage(body->function, LLVMInternalLinkage);
     codegen_function_attributes(body->function, part->module->target);
@@ -150,8 +151,10 @@ static void open_body(Body *body, int index)
     for (int i = 0; i < CALL_FIELDS; i++)
         body->fields[i] = load_pointer(body, LLVMGetParam(body->function, 0), i);
     const Function *function = body->schedule->function;
-    body->inputs = load_pointers(body, body->fields[CALL_INPUTS], function->input_count);
-    body->outputs = load_pointers(body, body->fields[CALL_OUTPUTS], function->result_count);
+    if (function) { /* `prepare` is no function of the program: states in, prepared copies out */
+        body->inputs = load_pointers(body, body->fields[CALL_INPUTS], function->input_count);
+        body->outputs = load_pointers(body, body->fields[CALL_OUTPUTS], function->result_count);
+    }
     LLVMTypeRef word =
         LLVMIntTypeInContext(part->context, (unsigned)part->module->target->pointer_bytes * 8);
     LLVMValueRef bytes =
@@ -167,7 +170,7 @@ static void open_body(Body *body, int index)
 LLVMValueRef object_add_body(const ObjectPart *part, int index)
 {
     Body body = {.part = part,
-                 .schedule = part->module->schedules[index],
+                 .schedule = index < 0 ? part->module->prepare : part->module->schedules[index],
                  .builder = LLVMCreateBuilderInContext(part->context),
                  .pointer = LLVMPointerTypeInContext(part->context, 0),
                  .byte = LLVMInt8TypeInContext(part->context),

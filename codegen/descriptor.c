@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { ABI = 1, TENSOR_FIELDS = 9, FUNCTION_FIELDS = 12 }; /* ABI is INGOT_ABI of runtime/model.h */
+enum { ABI = 2, TENSOR_FIELDS = 9, FUNCTION_FIELDS = 12 }; /* ABI is INGOT_ABI of runtime/model.h */
 
 static LLVMTypeRef pointer_type(const ObjectPart *part)
 {
@@ -171,9 +171,32 @@ static LLVMValueRef function_record(const ObjectPart *part, int index, LLVMValue
         number32(part, function->input_count),
         number32(part, function->result_count),
         number32(part, schedule->parallel),
-        number32(part, 0),
+        number32(part, function->update_count > 0),
     };
     return record(part, fields, FUNCTION_FIELDS);
+}
+
+/* What packs weights when states have changed; no function of the program. */
+static LLVMValueRef prepare_record(const ObjectPart *part, LLVMValueRef body)
+{
+    const Schedule *schedule = part->module->prepare;
+    if (!schedule)
+        return nothing(part);
+    LLVMValueRef fields[FUNCTION_FIELDS] = {
+        text(part, "prepare"),
+        nothing(part),
+        nothing(part),
+        body,
+        number64(part, 0),
+        number64(part, schedule->arena_bytes),
+        number64(part, object_scratch_bytes(schedule)),
+        number64(part, 0),
+        number32(part, 0),
+        number32(part, 0),
+        number32(part, schedule->parallel),
+        number32(part, 0),
+    };
+    return keep(part, record(part, fields, FUNCTION_FIELDS), 0);
 }
 
 static LLVMValueRef functions(const ObjectPart *part, const LLVMValueRef *bodies)
@@ -282,11 +305,13 @@ LLVMValueRef object_add_descriptor(const ObjectPart *part, const LLVMValueRef *b
              arena_print(part->arena, "%s, %s", module->target->triple, module->target->name)),
         states(part),
         functions(part, bodies),
+        prepare_record(part, bodies[program->function_count]),
         recipe_record(part),
         initial_state(part),
         constants(part),
         weights_path(part),
         number64(part, module->state_bytes),
+        number64(part, module->prepared_bytes),
         number64(part, module->constant_bytes),
         number64(part, parameter_count(program)),
         number32(part, ABI),

@@ -101,9 +101,10 @@ static LLVMTargetMachineRef create_machine(const Target *target)
 static void build_model(const ObjectPart *object)
 {
     int count = object->module->schedule_count;
-    LLVMValueRef *bodies = ARENA_ARRAY(object->arena, LLVMValueRef, count);
+    LLVMValueRef *bodies = ARENA_ARRAY(object->arena, LLVMValueRef, count + 1);
     for (int i = 0; i < count; i++)
         bodies[i] = object_add_body(object, i);
+    bodies[count] = object->module->prepare ? object_add_body(object, -1) : NULL;
     object_add_public(object, object_add_descriptor(object, bodies));
 }
 

@@ -10,35 +10,37 @@
  *         }
  *         for i = 0..60 step 6 {
  *           local %acc: f32[96]
- *           unroll r = 0..6 { unroll u = 0..16 step 8 { vector v = 0..8 { %acc[16*r + u + v] = 0 } } }
- *           for k = 0..784 {
- *             unroll r = 0..6 { unroll u = 0..16 step 8 { vector v = 0..8 {
- *               %acc[16*r + u + v] += mul(%x[784*i + k + 784*r], %panel[16*k + u + v]) } } }
+ *           unroll r = 0..6 { unroll u = 0..16 step 8 { vector v = 0..8 { %acc[16*r + u + v] = 0 }
+ * } } for k = 0..784 { unroll r = 0..6 { unroll u = 0..16 step 8 { vector v = 0..8 { %acc[16*r + u
+ * + v] += mul(%x[784*i + k + 784*r], %panel[16*k + u + v]) } } }
  *           }
- *           unroll r = 0..6 { … %y[512*i + j + 512*r + u + v] = max(add(%acc[16*r + u + v], %b[j + u + v]), 0) … }
+ *           unroll r = 0..6 { … %y[512*i + j + 512*r + u + v] = max(add(%acc[16*r + u + v], %b[j +
+ * u + v]), 0) … }
  *         }
  *         … remainder rows …
  *       }
  *     }
  *
- * Everything that decides speed is visible here: blocks, packed panels, vector width, unrolling, threads.
- * codegen/ translates it one to one.
+ * Everything that decides speed is visible here: blocks, packed panels, vector width, unrolling,
+ * threads. codegen/ translates it one to one.
  *
- * Offsets are in elements, affine in the loop variables. Bounds of loops are numbers: shapes are known.
+ * Offsets are in elements, affine in the loop variables. Bounds of loops are numbers: shapes are
+ * known.
  *
  * Loops   for       one after another
  *         unroll    written out; its variable is a number inside
- *         vector    at once: the iterations are the lanes of one vector. `vector v = 0..5 of 8` uses 5 lanes of 8. At most one
- *                   surrounds a statement, it starts at 0 with step 1, and holds only stores and lets
- *         parallel  shared out among the team, a contiguous run of iterations to each member; directly nested
- *                   parallel loops (nothing else in the outer one's body) are shared out together.
- *                   Iterations write disjoint places.
- * A kernel whose body has a parallel loop consists of parallel loops only at its top; all others run on one member.
+ *         vector    at once: the iterations are the lanes of one vector. `vector v = 0..5 of 8`
+ * uses 5 lanes of 8. At most one surrounds a statement, it starts at 0 with step 1, and holds only
+ * stores and lets parallel  shared out among the team, a contiguous run of iterations to each
+ * member; directly nested parallel loops (nothing else in the outer one's body) are shared out
+ * together. Iterations write disjoint places. A kernel whose body has a parallel loop consists of
+ * parallel loops only at its top; all others run on one member.
  *
- * Buffers   arguments (in, out, inout); scratch: memory of one member, for packed panels; local: a register block, all of whose
- *           offsets are numbers once `unroll` loops are written out; it lives to the end of its block and starts undefined.
- * Arguments never overlap, except in kernels with may_alias, where an out may be the same memory as an argument
- * that is read at the same offset before it is written there. */
+ * Buffers   arguments (in, out, inout); scratch: memory of one member, for packed panels; local: a
+ * register block, all of whose offsets are numbers once `unroll` loops are written out; it lives to
+ * the end of its block and starts undefined. Arguments never overlap, except in kernels with
+ * may_alias, where an out may be the same memory as an argument that is read at the same offset
+ * before it is written there. */
 #ifndef INGOT_IR_NEST_H
 #define INGOT_IR_NEST_H
 
@@ -79,8 +81,10 @@ typedef enum ExprKind {
     EXPR_LOAD,   /* buffer[offset + dynamic·dynamic_factor] */
     EXPR_TEMP,   /* value of the let with this temp */
     EXPR_APPLY,  /* element-wise row `op` of ops.def over in[]; cast goes to `element`;
-                    OP_random: in = key[0], key[1], key[2] (i32), index (i32); number = stream; see ir/eval.h */
-    EXPR_LANES,  /* op (add, max or min) over lanes var = 0..lanes of in[0]; a scalar, by halving: (l0+l4)+(l2+l6)… */
+                    OP_random: in = key[0], key[1], key[2] (i32), index (i32); number = stream; see
+                    ir/eval.h */
+    EXPR_LANES,  /* op (add, max or min) over lanes var = 0..lanes of in[0]; a scalar, by halving:
+                    (l0+l4)+(l2+l6)… */
 } ExprKind;
 
 typedef struct Temp {
@@ -148,19 +152,31 @@ typedef struct Kernel {
     bool parallel;         /* has a parallel loop */
     bool ordered;          /* its loops meet the same places more than once: never shared out */
     int64_t multiply_adds; /* of one call */
-    int64_t element_steps; /* element-wise operations of one call, roughly: decides whether threads pay */
+    int64_t element_steps; /* element-wise operations of one call, roughly: decides whether threads
+                              pay */
     int next_var;
+    const char
+        *text; /* without the name; set when it joins a module: equal ones are emitted once */
 } Kernel;
 
 /* Memory a call reads or writes. */
-typedef enum SlotKind { SLOT_INPUT, SLOT_RESULT, SLOT_STATE, SLOT_CONSTANT, SLOT_TEMPORARY } SlotKind;
+typedef enum SlotKind {
+    SLOT_INPUT,
+    SLOT_RESULT,
+    SLOT_STATE,
+    SLOT_CONSTANT,
+    SLOT_TEMPORARY,
+    SLOT_PREPARED, /* made from states by module->prepare, for functions that change none */
+} SlotKind;
 
 typedef struct Slot {
     SlotKind kind;
-    int index; /* input, result: position in the function; state: State.index; constant: in the module */
+    int index; /* input, result: position in the function; state: State.index; constant: in the
+                  module */
     TensorType type;
     int64_t bytes;
-    int64_t offset;  /* temporary: in the arena, set by passes/plan.c; constant: in the constant block; state: in the state block */
+    int64_t offset;   /* temporary: in the arena, set by passes/plan.c; constant: in the constant
+                         block; state: in the state block */
     const void *data; /* constant */
     const char *name;
     int first_call, last_call; /* temporary: life time, set by passes/plan.c */
@@ -198,6 +214,11 @@ typedef struct Module { /* all that codegen needs */
     int64_t constant_bytes;
     int64_t *state_offsets; /* by State.index, 64-byte aligned */
     int64_t state_bytes;
+    /* Weights in the layout kernels want them: made anew when states have changed, before the next
+     * call of a function that changes none. Lies behind the state block. NULL when there is no such
+     * thing. */
+    Schedule *prepare;
+    int64_t prepared_bytes;
 } Module;
 
 /* Affine arithmetic; results live in the arena. */
@@ -212,8 +233,10 @@ bool affine_equal(Affine a, Affine b);
 
 /* Making expressions and statements */
 Var *kernel_var(Arena *arena, Kernel *kernel, const char *name);
-Buffer *kernel_argument(Arena *arena, Kernel *kernel, const char *name, ElementType element, int64_t count);
-Buffer *kernel_scratch(Arena *arena, Kernel *kernel, const char *name, ElementType element, int64_t count);
+Buffer *kernel_argument(Arena *arena, Kernel *kernel, const char *name, ElementType element,
+                        int64_t count);
+Buffer *kernel_scratch(Arena *arena, Kernel *kernel, const char *name, ElementType element,
+                       int64_t count);
 Buffer *nest_local(Arena *arena, const char *name, ElementType element, int64_t count);
 Expr *expr_number(Arena *arena, ElementType element, double number);
 Expr *expr_index(Arena *arena, ElementType element, Affine offset);
@@ -221,7 +244,8 @@ Expr *expr_load(Arena *arena, Buffer *buffer, Affine offset); /* marks the buffe
 Expr *expr_apply(Arena *arena, Op op, ElementType element, int in_count, Expr *const *in);
 Expr *expr_temp(Arena *arena, const Temp *temp);
 Expr *expr_lanes(Arena *arena, Op op, const Var *var, int lanes, Expr *in);
-Stmt *stmt_loop(Arena *arena, LoopKind kind, const Var *var, int64_t begin, int64_t end, int64_t step, Stmt *body);
+Stmt *stmt_loop(Arena *arena, LoopKind kind, const Var *var, int64_t begin, int64_t end,
+                int64_t step, Stmt *body);
 Stmt *stmt_vector(Arena *arena, const Var *var, int64_t count, int lanes, Stmt *body);
 Stmt *stmt_store(Arena *arena, StoreMode mode, Buffer *buffer, Affine offset, Expr *value);
 Stmt *stmt_let(Arena *arena, const Temp *temp, Expr *value);

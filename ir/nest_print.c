@@ -351,7 +351,8 @@ void kernel_print(const Kernel *kernel, Text *text)
 
 static void print_slot(Printer *printer, const Slot *slot)
 {
-    static const char *const kinds[] = {"input", "result", "state", "constant", "temporary"};
+    static const char *const kinds[] = {"input",    "result",    "state",
+                                        "constant", "temporary", "prepared"};
     char type[TYPE_TEXT_BYTES];
     const char *name = name_bind(printer, slot, slot->name, false);
     bool temporary = slot->kind == SLOT_TEMPORARY;
@@ -359,7 +360,8 @@ static void print_slot(Printer *printer, const Slot *slot)
     if (!temporary)
         text_print(printer->text, "%d ", slot->index);
     text_print(printer->text, "%%%s: %s", name, type_print(&slot->type, type));
-    if (temporary || slot->kind == SLOT_STATE || slot->kind == SLOT_CONSTANT)
+    if (temporary || slot->kind == SLOT_STATE || slot->kind == SLOT_CONSTANT ||
+        slot->kind == SLOT_PREPARED)
         text_print(printer->text, " at %lld", (long long)slot->offset);
     text_print(printer->text, ", %lld bytes", (long long)slot->bytes);
     if (temporary)
@@ -385,7 +387,7 @@ static void print_call(Printer *printer, int number, const Call *call)
 void schedule_print(const Schedule *schedule, Text *text)
 {
     Printer printer = {.text = text, .arena = text->arena};
-    const char *name = schedule->function ? schedule->function->name : "schedule";
+    const char *name = schedule->function ? schedule->function->name : "prepare";
     text_print(text, "schedule @%s%s arena=%lld scratch=%lld", name,
                schedule->parallel ? " parallel" : "", (long long)schedule->arena_bytes,
                (long long)schedule->scratch_bytes);
@@ -428,5 +430,9 @@ void module_print(const Module *module, Text *text)
     for (int i = 0; i < module->schedule_count; i++) {
         text_add(text, "\n");
         schedule_print(module->schedules[i], text);
+    }
+    if (module->prepare) {
+        text_add(text, "\n");
+        schedule_print(module->prepare, text);
     }
 }

@@ -31,19 +31,7 @@ static Slot *constant_slot(Lowering *l, const Node *node)
         if (module->constants[c]->data == node->attr.data &&
             type_equal(&module->constants[c]->type, &node->type))
             return module->constants[c];
-    Slot *slot = ARENA_NEW(l->arena, Slot);
-    *slot = (Slot){.kind = SLOT_CONSTANT,
-                   .index = module->constant_count,
-                   .name = "constant",
-                   .type = node->type,
-                   .bytes = type_bytes(&node->type),
-                   .data = node->attr.data};
-    slot->offset = module->constant_bytes;
-    module->constant_bytes += (slot->bytes + 63) / 64 * 64;
-    module->constants = arena_grow(l->arena, module->constants, module->constant_count,
-                                   &module->constant_capacity, sizeof *module->constants);
-    module->constants[module->constant_count++] = slot;
-    return slot;
+    return module_add_constant(module, "constant", node->type, node->attr.data);
 }
 
 static Slot *leaf_slot(Lowering *l, const Node *node)

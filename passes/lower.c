@@ -33,29 +33,23 @@ void kernel_begin(Lowering *l, Group *group, const char *name)
 static Kernel *module_intern(Lowering *l, Kernel *kernel)
 {
     Module *module = l->module;
+    if (kernel->text)
+        return kernel; /* has been through here */
     const char *base = kernel->name;
-    Text mine = text_create(l->arena), other = text_create(l->arena);
-    kernel->name = "kernel";
-    kernel_print(kernel, &mine);
+    Text text = text_create(l->arena);
+    kernel->name = "kernel"; /* the text must not depend on it */
+    kernel_print(kernel, &text);
+    kernel->name = base;
     int same_name = 0;
     for (int k = 0; k < module->kernel_count; k++) {
-        Kernel *candidate = module->kernels[k];
+        Kernel *other = module->kernels[k];
+        if (strcmp(text.data, other->text) == 0)
+            return other;
         size_t length = strlen(base);
-        if (strncmp(candidate->name, base, length) == 0 &&
-            (candidate->name[length] == '\0' || candidate->name[length] == '.'))
-            same_name++;
-        if (candidate->multiply_adds != kernel->multiply_adds ||
-            candidate->element_steps != kernel->element_steps ||
-            candidate->argument_count != kernel->argument_count)
-            continue;
-        const char *name = candidate->name;
-        candidate->name = "kernel";
-        other.length = 0;
-        kernel_print(candidate, &other);
-        candidate->name = name;
-        if (strcmp(mine.data, other.data) == 0)
-            return candidate;
+        same_name += strncmp(other->name, base, length) == 0 &&
+                     (other->name[length] == '\0' || other->name[length] == '.');
     }
+    kernel->text = text.data;
     kernel->name = same_name ? arena_print(l->arena, "%s.%d", base, same_name + 1) : base;
     module->kernels = arena_grow(l->arena, module->kernels, module->kernel_count,
                                  &module->kernel_capacity, sizeof *module->kernels);
@@ -83,15 +77,21 @@ static Slot *packed_slot(Lowering *l, const Piece *piece, const Between *copy, S
     Packed *p = ARENA_NEW(l->arena, Packed);
     p->source = source;
     p->text = text.data;
-    p->slot = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
-                                arena_print(l->arena, "%s.packed", source->name),
-                                type_make(copy->element, 1, &copy->count));
     p->next = l->packed;
     l->packed = p;
+    TensorType type = type_make(copy->element, 1, &copy->count);
+    Kernel *kernel =
+        source->kind == SLOT_CONSTANT ? piece->kernel : module_intern(l, piece->kernel);
+    if (l->function->update_count == 0 || source->kind == SLOT_CONSTANT)
+        p->slot = prepare_copy(l->module, l->prepared, kernel, text.data, source, type);
+    if (p->slot)
+        return p->slot;
+    p->slot = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
+                                arena_print(l->arena, "%s.packed", source->name), type);
     Slot **both = ARENA_ARRAY(l->arena, Slot *, 2);
     both[0] = source;
     both[1] = p->slot;
-    append_call(l, piece->kernel, both);
+    append_call(l, kernel, both);
     return p->slot;
 }
 
@@ -547,7 +547,8 @@ static Order order_create(Lowering *l)
     return order;
 }
 
-static void lower_function(Module *module, Function *function, Schedule *schedule, NestRun *run)
+static void lower_function(Module *module, Function *function, Schedule *schedule, NestRun *run,
+                           Prepared **prepared)
 {
     Arena *arena = module->arena;
     size_t nodes = (size_t)function->node_count + 1;
@@ -555,6 +556,7 @@ static void lower_function(Module *module, Function *function, Schedule *schedul
                   .module = module,
                   .target = module->target,
                   .run = run,
+                  .prepared = prepared,
                   .schedule = schedule,
                   .function = function,
                   .fusion = fuse(arena, function),
@@ -627,16 +629,19 @@ bool lower_program_with(Program *program, const Target *target, const PipelineOp
     *module = (Module){.arena = arena, .diag = diag, .program = program, .target = target};
     if (!lay_out_states(module))
         return false;
+    Prepared *prepared = NULL;
     module->schedules = ARENA_ARRAY(arena, Schedule *, program->function_count);
     for (int f = 0; f < program->function_count; f++) {
         module->schedules[f] = ARENA_NEW(arena, Schedule);
         double start = seconds_now(), others = seconds_of(&run);
-        lower_function(module, program->functions[f], module->schedules[f], &run);
+        lower_function(module, program->functions[f], module->schedules[f], &run, &prepared);
         others = seconds_of(&run) - others;
         nest_run_count(&run, "lower", seconds_now() - start - others, 0);
         plan_function(arena, module->schedules[f], &run);
         module->schedule_count++;
     }
+    if (module->prepare)
+        plan_function(arena, module->prepare, &run);
     if (run.options->time_passes)
         nest_run_print_times(&run);
     return true;

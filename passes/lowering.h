@@ -14,6 +14,7 @@
 
 #include "ir/nest.h"
 #include "passes/fuse.h"
+#include "passes/prepare.h"
 #include "passes/schedule_kernel.h"
 
 typedef struct Coordinates {
@@ -53,7 +54,8 @@ typedef struct Lowering {
     Slot **leaf_slots;          /* by Node.id, of inputs, states, constants */
     Padded *padded;
     Packed *packed;
-    int *readers; /* by Node.id: how many members of its own group read it */
+    Prepared **prepared; /* copies all functions share */
+    int *readers;        /* by Node.id: how many members of its own group read it */
 
     /* the kernel being made */
     Group *group;

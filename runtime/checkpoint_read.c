@@ -231,6 +231,7 @@ int32_t ingot_checkpoint_read(IngotInstance *instance, const char *path, bool pa
     for (int32_t i = 0; i < model->state_count; i++)
         instance->found[i] = -1;
     bool good = check_file(&reading, &file);
+    instance->stale = instance->stale || good;
     for (int32_t i = 0; good && i < model->state_count; i++)
         if (instance->found[i] >= 0)
             memcpy(instance->state + model->states[i].offset, reading.data + instance->found[i],

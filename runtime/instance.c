@@ -35,8 +35,10 @@ static bool reserve(int64_t *total, int64_t bytes, int64_t *offset)
 static bool plan_memory(const IngotModel *model, int32_t threads, MemoryPlan *plan)
 {
     int64_t arena = 0, scratch = 0, start;
-    for (int32_t i = 0; i < model->function_count; i++) {
-        const IngotFunction *function = &model->functions[i];
+    for (int32_t i = -1; i < model->function_count; i++) {
+        const IngotFunction *function = i < 0 ? model->prepare : &model->functions[i];
+        if (!function)
+            continue;
         arena = function->arena_bytes > arena ? function->arena_bytes : arena;
         scratch = function->scratch_bytes > scratch ? function->scratch_bytes : scratch;
     }
@@ -46,6 +48,7 @@ static bool plan_memory(const IngotModel *model, int32_t threads, MemoryPlan *pl
     return reserve(&plan->total, sizeof(IngotInstance), &start) &&
            reserve(&plan->total, (int64_t)sizeof(int64_t) * model->state_count, &plan->found) &&
            reserve(&plan->total, model->state_bytes, &plan->state) &&
+           reserve(&plan->total, model->prepared_bytes, &start) &&
            reserve(&plan->total, arena, &plan->arena) &&
            reserve(&plan->total, scratch * threads, &plan->scratch) &&
            (uint64_t)plan->total <= SIZE_MAX / 2;
@@ -103,6 +106,7 @@ static IngotInstance *place_instance(const IngotModel *model, const IngotOptions
 static int32_t fill_state(IngotInstance *instance)
 {
     const IngotModel *model = instance->model;
+    instance->stale = true;
     if (model->initial_state) {
         memcpy(instance->state, model->initial_state, (size_t)model->state_bytes);
         return INGOT_OK;
@@ -181,6 +185,25 @@ static void run_member(void *argument, int32_t member, int32_t members)
     float_mode_restore(mode);
 }
 
+static void enter(IngotInstance *instance, const IngotFunction *what, const void *const *inputs,
+                  void *const *outputs)
+{
+    bool alone = !what->parallel || instance->threads == 1;
+    Run run = {{.state = instance->state,
+                .arena = instance->arena,
+                .scratch = instance->scratch,
+                .inputs = inputs,
+                .outputs = outputs,
+                .constants = instance->model->constants,
+                .team = alone ? NULL : &instance->team},
+               what->body,
+               alone ? 1 : instance->threads};
+    if (alone)
+        run_member(&run, 0, 1);
+    else
+        instance->parallel(instance->pool, instance->threads, run_member, &run);
+}
+
 static bool all_given(const void *const *pointers, const IngotTensor *tensors, int32_t count)
 {
     if (count && !pointers)
@@ -209,23 +232,15 @@ int32_t ingot_run(IngotInstance *instance, int32_t function, const void *const *
                    what->name);
         return INGOT_BAD_ARGUMENT;
     }
-    bool alone = !what->parallel || instance->threads == 1;
-    Run run = {{.state = instance->state,
-                .arena = instance->arena,
-                .scratch = instance->scratch,
-                .inputs = inputs,
-                .outputs = outputs,
-                .constants = model->constants,
-                .team = alone ? NULL : &instance->team},
-               what->body,
-               alone ? 1 : instance->threads};
-    if (alone)
-        run_member(&run, 0, 1);
-    else
-        instance->parallel(instance->pool, instance->threads, run_member, &run);
+    if (what->changes_states) {
+        instance->stale = true;
+    } else if (instance->stale && model->prepare) {
+        enter(instance, model->prepare, NULL, NULL);
+        instance->stale = false;
+    }
+    enter(instance, what, inputs, outputs);
     return INGOT_OK;
 }
-
 const char *ingot_last_error(const IngotInstance *instance)
 {
     return instance ? instance->failure.text : "no instance was given";
@@ -240,6 +255,7 @@ void *ingot_state(IngotInstance *instance, int32_t state)
 {
     if (state < 0 || state >= instance->model->state_count)
         return NULL;
+    instance->stale = true; /* the caller may write there */
     return instance->state + instance->model->states[state].offset;
 }
 

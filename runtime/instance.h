@@ -67,7 +67,8 @@ int32_t ingot_load(IngotInstance *instance, const char *path);
 const char *ingot_last_error(const IngotInstance *instance);
 
 const IngotModel *ingot_model(const IngotInstance *instance);
-/* The bytes of a state inside this instance, by its number in the descriptor. */
+/* The bytes of a state inside this instance, by its number in the descriptor. Ask again before each
+ * time you write there: the call tells the instance that the state changes. */
 void *ingot_state(IngotInstance *instance, int32_t state);
 /* The number of the function with this name and the largest batch not above `rows` (or, failing
  * that, the smallest batch); -1 when there is none. */

@@ -19,6 +19,7 @@ struct IngotInstance {
     void *pool;
     int32_t threads;
     bool owned; /* the block is ours to free */
+    bool stale; /* states have changed since the prepared block was filled */
     Failure failure;
 };
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INGOT_ABI 1
+#define INGOT_ABI 2
 
 /* Element types, the same numbers as `ElementType` of the compiler. */
 enum {
@@ -42,9 +42,9 @@ struct IngotTeam;
 
 /* One call of a function. Every member of the team gets the same one. */
 typedef struct IngotCall {
-    void *state;               /* state block, state_bytes, 64-byte aligned */
-    void *arena;               /* temporaries: arena_bytes of the function, 64-byte aligned */
-    void *scratch;             /* member m uses scratch + m * scratch_bytes of the function */
+    void *state;   /* state block, then prepared block; 64-byte aligned, and both multiples of 64 */
+    void *arena;   /* temporaries: arena_bytes of the function, 64-byte aligned */
+    void *scratch; /* member m uses scratch + m * scratch_bytes of the function */
     const void *const *inputs; /* one dense array for each input of the function */
     void *const *outputs;      /* one dense array for each output */
     const void *constants;     /* the model's constant block */
@@ -66,8 +66,8 @@ typedef struct IngotFunction {
     int64_t multiply_adds; /* of one call; for reports */
     int32_t input_count;
     int32_t output_count;
-    int32_t parallel; /* 0 when no kernel of it gains from more than one thread */
-    int32_t reserved;
+    int32_t parallel;       /* 0 when no kernel of it gains from more than one thread */
+    int32_t changes_states; /* 1 when a call leaves other states behind than it found */
 } IngotFunction;
 
 /* Where one tensor of a data set comes from. */
@@ -117,11 +117,14 @@ typedef struct IngotModel {
     const char *target;   /* "x86_64-linux-gnu, x86-64-v3" */
     const IngotTensor *states;
     const IngotFunction *functions;
-    const IngotRecipe *recipe; /* NULL when the model was built without --train */
-    const void *initial_state; /* embedded weights, state_bytes; NULL: run initialize or load */
-    const void *constants;     /* constant block, 64-byte aligned */
-    const char *weights_path;  /* --weights=beside: file looked for beside the program; else NULL */
+    const IngotFunction *prepare; /* no inputs or outputs: fills the prepared block from the states,
+                                     for functions that change none; NULL: nothing to prepare */
+    const IngotRecipe *recipe;    /* NULL when the model was built without --train */
+    const void *initial_state;    /* embedded weights, state_bytes; NULL: run initialize or load */
+    const void *constants;        /* constant block, 64-byte aligned */
+    const char *weights_path; /* --weights=beside: file looked for beside the program; else NULL */
     int64_t state_bytes;
+    int64_t prepared_bytes; /* block behind the state block: weights in the layout kernels want */
     int64_t constant_bytes;
     int64_t parameter_count; /* elements of all trainable states */
     uint32_t abi;            /* INGOT_ABI */

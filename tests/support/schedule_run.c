@@ -10,7 +10,7 @@
 enum { GARBAGE = 0xa5 };
 
 static void *slot_memory(const Slot *slot, char *arena, void *const *inputs, char *states,
-                         void *const *results)
+                         int64_t prepared, void *const *results)
 {
     switch (slot->kind) {
     case SLOT_INPUT:
@@ -21,6 +21,8 @@ static void *slot_memory(const Slot *slot, char *arena, void *const *inputs, cha
         return states + slot->offset;
     case SLOT_CONSTANT:
         return (void *)(uintptr_t)slot->data; /* never stored to */
+    case SLOT_PREPARED:
+        return states + prepared + slot->offset;
     case SLOT_TEMPORARY:
         return arena + slot->offset;
     }
@@ -28,7 +30,7 @@ static void *slot_memory(const Slot *slot, char *arena, void *const *inputs, cha
 }
 
 bool schedule_run(const Schedule *schedule, Diag *diag, void *const *inputs, void *states,
-                  void *const *results, int members)
+                  int64_t state_bytes, void *const *results, int members)
 {
     bool right = true;
     char *arena = malloc((size_t)schedule->arena_bytes + 1);
@@ -40,7 +42,8 @@ bool schedule_run(const Schedule *schedule, Diag *diag, void *const *inputs, voi
         int count = call->kernel->argument_count;
         void **arguments = calloc((size_t)count + 1, sizeof *arguments);
         for (int j = 0; j < count; j++)
-            arguments[j] = slot_memory(call->arguments[j], arena, inputs, states, results);
+            arguments[j] =
+                slot_memory(call->arguments[j], arena, inputs, states, state_bytes, results);
         right = nest_run_team(call->kernel, diag, arguments, members);
         free(arguments);
     }

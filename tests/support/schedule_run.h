@@ -4,10 +4,11 @@
 
 #include "ir/nest.h"
 
-/* inputs, results: dense arrays in the order of the function; states: a block laid out as the
- * module says. Members run one after another, so `members` only decides how parallel loops are cut
- * up. False and an error when a kernel does what it must not. */
+/* inputs, results: dense arrays in the order of the function; states: a block of state_bytes laid
+ * out as the module says, with the prepared block behind it. Members run one after another, so
+ * `members` only decides how parallel loops are cut up. False and an error when a kernel does what
+ * it must not. */
 bool schedule_run(const Schedule *schedule, Diag *diag, void *const *inputs, void *states,
-                  void *const *results, int members);
+                  int64_t state_bytes, void *const *results, int members);
 
 #endif

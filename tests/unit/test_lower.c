@@ -28,9 +28,10 @@ typedef struct Data { /* of one run, as dense arrays */
 
 static Data make_data(Arena *arena, const Function *f, const Module *module, uint64_t seed)
 {
-    Data data = {.inputs = ARENA_ARRAY(arena, void *, f->input_count + 1),
-                 .results = ARENA_ARRAY(arena, void *, f->result_count + 1),
-                 .states = arena_alloc(arena, (size_t)module->state_bytes + 1)};
+    Data data = {
+        .inputs = ARENA_ARRAY(arena, void *, f->input_count + 1),
+        .results = ARENA_ARRAY(arena, void *, f->result_count + 1),
+        .states = arena_alloc(arena, (size_t)(module->state_bytes + module->prepared_bytes) + 1)};
     const Program *program = f->program;
     for (int i = 0; i < f->input_count; i++) {
         data.inputs[i] = arena_alloc(arena, (size_t)type_bytes(&f->inputs[i]->type) + 1);
@@ -78,9 +79,11 @@ static void check_result(Arena *arena, uint64_t seed, const Function *reference,
         states[i] = value_read(arena, program->states[i]->type,
                                (char *)data.states + module->state_offsets[i]);
     graph_evaluate(arena, EVALUATE_F32, reference, inputs, states, results);
-    cr_assert(
-        schedule_run(module->schedules[0], diag, data.inputs, data.states, data.results, members),
-        "seed %d: %s", (int)seed, diag->messages[0]);
+    cr_assert((!module->prepare || schedule_run(module->prepare, diag, NULL, data.states,
+                                                module->state_bytes, NULL, members)) &&
+                  schedule_run(module->schedules[0], diag, data.inputs, data.states,
+                               module->state_bytes, data.results, members),
+              "seed %d: %s", (int)seed, diag->messages[0]);
     for (int i = 0; i < reference->result_count; i++)
         check_value(seed, "result", i, &results[i], data.results[i], arena);
     for (int i = 0; i < program->state_count; i++)
