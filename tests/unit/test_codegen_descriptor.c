@@ -87,7 +87,8 @@ static const char reader_text[] =
     "int main(void)\n"
     "{\n"
     "  const IngotModel *m = &ingot_descriptor;\n"
-    "  printf(\"%s | %s | %s | abi %d\\n\", m->name, m->compiler, m->target, (int)m->abi);\n"
+    "  printf(\"%s | %s | %s | current abi %d\\n\", m->name, m->compiler, m->target, m->abi == "
+    "INGOT_ABI);\n"
     "  tensors(\"state\", m->states, m->state_count);\n"
     "  for (int i = 0; i < m->function_count; i++) {\n"
     "    const IngotFunction *f = &m->functions[i];\n"
@@ -119,7 +120,7 @@ static const char reader_text[] =
     "}\n";
 
 static const char expected[] =
-    " | abi 1\n"
+    " | current abi 1\n"
     "state w 0[ 3 2 ] bytes 24 offset 0 classes 0 trainable 1 batched 0\n"
     "state n 3[ ] bytes 8 offset 64 classes 0 trainable 0 batched 0\n"
     "function infer batch 1 parallel 0\n"
