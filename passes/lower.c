@@ -1,13 +1,7 @@
 /* From groups of nodes to kernels and the list of calls; see lowering.h for the shape of what comes
- * out.
- *
- * Order of calls: as fusion found it, but a kernel that overwrites a state comes after every kernel
- * that reads its old value. Where that cannot be (the writer itself feeds a reader, or reads the
- * state at other indices), the new value goes to a temporary and is copied at the end of the
- * function. */
+ * out, lower_order.c for the order of calls, lower_kernel.c for how one kernel is made. */
 #include "passes/lower.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -16,247 +10,7 @@
 #include "passes/lowering.h"
 #include "passes/plan.h"
 
-/* ---- kernels ---- */
-
-void kernel_begin(Lowering *l, Group *group, const char *name)
-{
-    l->group = group;
-    l->kernel = ARENA_NEW(l->arena, Kernel);
-    l->kernel->name = name;
-    l->arguments = NULL;
-    l->argument_count = l->argument_capacity = 0;
-    l->temps = 0;
-}
-
-/* The kernel of the module that says the same as `kernel`; `kernel` itself, added, when there is
- * none. */
-static Kernel *module_intern(Lowering *l, Kernel *kernel)
-{
-    Module *module = l->module;
-    if (kernel->text)
-        return kernel; /* has been through here */
-    const char *base = kernel->name;
-    Text text = text_create(l->arena);
-    kernel->name = "kernel"; /* the text must not depend on it */
-    kernel_print(kernel, &text);
-    kernel->name = base;
-    int same_name = 0;
-    for (int k = 0; k < module->kernel_count; k++) {
-        Kernel *other = module->kernels[k];
-        if (strcmp(text.data, other->text) == 0)
-            return other;
-        size_t length = strlen(base);
-        same_name += strncmp(other->name, base, length) == 0 &&
-                     (other->name[length] == '\0' || other->name[length] == '.');
-    }
-    kernel->text = text.data;
-    kernel->name = same_name ? arena_print(l->arena, "%s.%d", base, same_name + 1) : base;
-    module->kernels = arena_grow(l->arena, module->kernels, module->kernel_count,
-                                 &module->kernel_capacity, sizeof *module->kernels);
-    return module->kernels[module->kernel_count++] = kernel;
-}
-
-static void append_call(Lowering *l, Kernel *kernel, Slot **arguments)
-{
-    Schedule *s = l->schedule;
-    Call call = {.kernel = module_intern(l, kernel), .arguments = arguments};
-    s->calls = arena_grow(l->arena, s->calls, s->call_count, &s->call_capacity, sizeof *s->calls);
-    s->calls[s->call_count++] = call;
-    s->multiply_adds += call.kernel->multiply_adds;
-    s->parallel = s->parallel || call.kernel->parallel;
-}
-
-/* The packed copy of an operand: made once in a function, however many kernels read it. */
-static Slot *packed_slot(Lowering *l, const Piece *piece, const Between *copy, Slot *source)
-{
-    Text text = text_create(l->arena);
-    kernel_print(piece->kernel, &text);
-    for (Packed *p = l->packed; p; p = p->next)
-        if (p->source == source && strcmp(p->text, text.data) == 0)
-            return p->slot;
-    Packed *p = ARENA_NEW(l->arena, Packed);
-    p->source = source;
-    p->text = text.data;
-    p->next = l->packed;
-    l->packed = p;
-    TensorType type = type_make(copy->element, 1, &copy->count);
-    Kernel *kernel =
-        source->kind == SLOT_CONSTANT ? piece->kernel : module_intern(l, piece->kernel);
-    if (l->function->update_count == 0 || source->kind == SLOT_CONSTANT)
-        p->slot = prepare_copy(l->module, l->prepared, kernel, text.data, source, type);
-    if (p->slot)
-        return p->slot;
-    p->slot = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
-                                arena_print(l->arena, "%s.packed", source->name), type);
-    Slot **both = ARENA_ARRAY(l->arena, Slot *, 2);
-    both[0] = source;
-    both[1] = p->slot;
-    append_call(l, kernel, both);
-    return p->slot;
-}
-
-/* The memory of what one piece leaves for another; packed copies get theirs from packed_slot(). */
-static Slot **between_slots(Lowering *l, const Pieces *pieces)
-{
-    Slot **slots = ARENA_ARRAY(l->arena, Slot *, pieces->between_count + 1);
-    bool *packed = ARENA_ARRAY(l->arena, bool, pieces->between_count + 1);
-    for (int p = 0; p < pieces->count; p++)
-        if (pieces->list[p].packs >= 0)
-            packed[pieces->list[p].packs] = true;
-    for (int b = 0; b < pieces->between_count; b++) {
-        const Between *between = &pieces->between[b];
-        if (!packed[b])
-            slots[b] = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
-                                         arena_print(l->arena, "%s.partial", l->kernel->name),
-                                         type_make(between->element, 1, &between->count));
-    }
-    return slots;
-}
-
-void kernel_end(Lowering *l, Stmt *body)
-{
-    l->kernel->body = body;
-    Pieces pieces = pieces_create(l->arena, l->target, l->kernel);
-    schedule_kernel(&pieces, l->run);
-    Slot **between = between_slots(l, &pieces);
-    for (int p = 0; p < pieces.count; p++) {
-        const Piece *piece = &pieces.list[p];
-        int count = piece->kernel->argument_count;
-        Slot **slots = ARENA_ARRAY(l->arena, Slot *, count + 1);
-        for (int a = 0; a < count; a++) {
-            int from = piece->arguments[a];
-            slots[a] = from < 0 ? between[-1 - from] : l->arguments[from];
-        }
-        if (piece->packs >= 0)
-            between[piece->packs] = packed_slot(l, piece, &pieces.between[piece->packs], slots[0]);
-        else
-            append_call(l, piece->kernel, slots);
-    }
-}
-
-Affine lower_axis(Lowering *l, const char *name, int64_t extent, const Var **var)
-{
-    *var = extent == 1 ? NULL : kernel_var(l->arena, l->kernel, name);
-    return *var ? affine_var(l->arena, *var, 1) : affine_number(0);
-}
-
-Stmt *lower_loops(Lowering *l, int count, const Var *const *vars, const int64_t *extents,
-                  Stmt *body)
-{
-    for (int i = count - 1; i >= 0; i--)
-        if (vars[i])
-            body = stmt_loop(l->arena, LOOP_SERIAL, vars[i], 0, extents[i], 1, body);
-    return body;
-}
-
-Affine axes_add(Lowering *l, Axes *axes, const char *name, int64_t extent)
-{
-    axes->extents[axes->count] = extent;
-    return lower_axis(l, name, extent, &axes->vars[axes->count++]);
-}
-
-Stmt *axes_loops(Lowering *l, const Axes *axes, Stmt *body)
-{
-    return lower_loops(l, axes->count, axes->vars, axes->extents, body);
-}
-
-Coordinates axes_of_type(Lowering *l, Axes *axes, const TensorType *type)
-{
-    static const char *const names[RANK_LIMIT] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
-    Coordinates at = {.rank = type->rank};
-    for (int i = 0; i < type->rank; i++)
-        at.at[i] = axes_add(l, axes, names[i], type->dims[i]);
-    return at;
-}
-
-/* ---- what a group computes at one point ---- */
-
-static Stmt *bind(Lowering *l, Node *node, Expr *value)
-{
-    Temp *temp = ARENA_NEW(l->arena, Temp);
-    temp->name = arena_print(l->arena, "t%d", l->temps++);
-    temp->element = value->element;
-    l->values[node->id] = expr_temp(l->arena, temp);
-    return stmt_let(l->arena, temp, value);
-}
-
-static Expr *member_value(Lowering *l, Node *node, const Coordinates *at)
-{
-    if (!op_is(node->op, ELEMENTWISE) ||
-        node_is_generated(node)) { /* a view or generated value made solid */
-        Group *group = l->fusion->group_of[node->id];
-        l->fusion->group_of[node->id] = NULL;
-        Expr *value = lower_read(l, node, at);
-        l->fusion->group_of[node->id] = group;
-        return value;
-    }
-    Expr *in[EXPR_INPUTS];
-    for (int i = 0; i < node->in_count; i++) {
-        Node *operand = node->in[i];
-        bool direct = l->fusion->group_of[operand->id] == l->group &&
-                      type_same_dims(&operand->type, &node->type);
-        Coordinates mine = lower_broadcast(&operand->type, at);
-        in[i] = direct ? l->values[operand->id] : lower_read(l, operand, &mine);
-    }
-    return expr_apply(l->arena, node->op, node->type.element, node->in_count, in);
-}
-
-Stmt *lower_epilogue(Lowering *l, Expr *root_value, const Coordinates *at)
-{
-    Stmt *lets = NULL, *stores = NULL;
-    Group *group = l->group;
-    for (int m = 0; m < group->member_count; m++) {
-        Node *node = group->members[m];
-        Expr *value = node == group->root ? root_value : member_value(l, node, at);
-        bool stored = l->fusion->stored[node->id];
-        l->values[node->id] = value;
-        /* a stored value is bound too: its loads must come before any store to the same place */
-        if (l->readers[node->id] > 1 || (stored && group->member_count > 1))
-            lets = stmt_append(lets, bind(l, node, value));
-        for (int d = 0; stored && d < l->destinations[node->id].count; d++) {
-            Slot *slot = l->destinations[node->id].slots[d];
-            Buffer *buffer = lower_argument(l, slot);
-            buffer->written = true;
-            stores = stmt_append(stores, stmt_store(l->arena, STORE_SET, buffer,
-                                                    lower_offset(l->arena, &node->type, at),
-                                                    l->values[node->id]));
-        }
-    }
-    return stmt_append(lets, stores);
-}
-
-Stmt *lower_reduction(Lowering *l, const Reduction *reduction, ElementType element,
-                      const Coordinates *at)
-{
-    Buffer *acc = nest_local(l->arena, "acc", element, 1);
-    Affine zero = affine_number(0);
-    Stmt *body = stmt_local(l->arena, acc);
-    stmt_append(body, stmt_store(l->arena, STORE_SET, acc, zero, reduction->first));
-    if (reduction->term)
-        stmt_append(body,
-                    axes_loops(l, &reduction->axes,
-                               stmt_store(l->arena, reduction->mode, acc, zero, reduction->term)));
-    return stmt_append(body, lower_epilogue(l, expr_load(l->arena, acc, zero), at));
-}
-
-double element_lowest(ElementType element)
-{
-    static const double lowest[TYPE_COUNT] = {[TYPE_F32] = -INFINITY,
-                                              [TYPE_F64] = -INFINITY,
-                                              [TYPE_I32] = -0x1p31,
-                                              [TYPE_I64] = -0x1p63,
-                                              [TYPE_I8] = -128};
-    return lowest[element];
-}
-
-double element_highest(ElementType element)
-{
-    static const double highest[TYPE_COUNT] = {[TYPE_F32] = INFINITY,   [TYPE_F64] = INFINITY,
-                                               [TYPE_I32] = 0x1p31 - 1, [TYPE_I64] = 0x1p63 - 1024,
-                                               [TYPE_I8] = 127,         [TYPE_U8] = 255,
-                                               [TYPE_BOOL] = 1};
-    return highest[element];
-}
+/* ---- one group, one kernel ---- */
 
 static void lower_elementwise_group(Lowering *l)
 {
@@ -325,131 +79,7 @@ static void lower_group(Lowering *l, Group *group)
         lower_copy(l, l->destinations[root->id].slots[0], l->destinations[root->id].slots[d]);
 }
 
-/* ---- order of execution and where values go ---- */
-
-typedef struct Order {
-    bool **before; /* before[a][b]: group a must have run before group b, because b overwrites a
-                      state a reads */
-    bool *late;    /* by update: goes to a temporary and is copied at the end */
-} Order;
-
-/* Does `group` read the state node `state`, and if so only at the index it is working on? */
-static bool reads_state(const Fusion *fusion, const Node *node, const State *state, bool direct,
-                        bool *only_direct)
-{
-    if (node->op == OP_state && node->attr.state == state) {
-        *only_direct = *only_direct && direct;
-        return true;
-    }
-    if (fusion->group_of[node->id])
-        return false;
-    bool reads = false;
-    for (int i = 0; i < node->in_count; i++)
-        reads = reads_state(fusion, node->in[i], state, false, only_direct) || reads;
-    return reads;
-}
-
-static bool group_reads_state(const Fusion *fusion, const Group *group, const State *state,
-                              bool *only_direct)
-{
-    bool reads = false;
-    *only_direct = true;
-    for (int m = 0; m < group->member_count; m++) {
-        const Node *node = group->members[m];
-        for (int i = 0; i < node->in_count; i++) {
-            bool direct = node != group->root && op_is(node->op, ELEMENTWISE) &&
-                          type_same_dims(&node->in[i]->type, &node->type);
-            reads = reads_state(fusion, node->in[i], state, direct, only_direct) || reads;
-        }
-    }
-    return reads;
-}
-
-static void add_state_edges(Lowering *l, Order *order)
-{
-    const Function *f = l->function;
-    const Fusion *fusion = l->fusion;
-    for (int u = 0; u < f->update_count; u++) {
-        const Group *writer = fusion->group_of[f->updates[u].node->id];
-        order->late[u] = !writer;
-        for (int g = 0; writer && g < fusion->group_count; g++) {
-            bool only_direct;
-            if (!group_reads_state(fusion, fusion->groups[g], f->updates[u].state, &only_direct))
-                continue;
-            if (fusion->groups[g] != writer)
-                order->before[g][writer->id] = true;
-            else if (!only_direct)
-                order->late[u] = true;
-        }
-    }
-}
-
-static void mark_needs(const Fusion *fusion, const Node *node, const Group *group, bool *needs)
-{
-    for (int i = 0; i < node->in_count; i++) {
-        const Group *other = fusion->group_of[node->in[i]->id];
-        if (!other)
-            mark_needs(fusion, node->in[i], group, needs);
-        else if (other != group)
-            needs[other->id] = true;
-    }
-}
-
-/* The states whose writer waits for something that waits for the writer go late. */
-static void break_cycle(Lowering *l, Order *order, const bool *done)
-{
-    const Function *f = l->function;
-    for (int u = 0; u < f->update_count; u++) {
-        const Group *writer = l->fusion->group_of[f->updates[u].node->id];
-        if (!writer || done[writer->id] || order->late[u])
-            continue;
-        order->late[u] = true;
-        for (int g = 0; g < l->fusion->group_count;
-             g++) /* edges of its other updates come back below */
-            order->before[g][writer->id] = false;
-        for (int v = 0; v < f->update_count; v++) {
-            bool only_direct;
-            if (order->late[v] || l->fusion->group_of[f->updates[v].node->id] != writer)
-                continue;
-            for (int g = 0; g < l->fusion->group_count; g++)
-                if (l->fusion->groups[g] != writer &&
-                    group_reads_state(l->fusion, l->fusion->groups[g], f->updates[v].state,
-                                      &only_direct))
-                    order->before[g][writer->id] = true;
-        }
-        return;
-    }
-    INGOT_BUG("kernels of @%s depend on each other in a circle", f->name);
-}
-
-static Group **order_groups(Lowering *l, Order *order)
-{
-    const Fusion *fusion = l->fusion;
-    int count = fusion->group_count, placed = 0;
-    Group **list = ARENA_ARRAY(l->arena, Group *, count + 1);
-    bool *done = ARENA_ARRAY(l->arena, bool, count + 1);
-    bool **needs = ARENA_ARRAY(l->arena, bool *, count + 1);
-    for (int g = 0; g < count; g++) {
-        needs[g] = ARENA_ARRAY(l->arena, bool, count);
-        for (int m = 0; m < fusion->groups[g]->member_count; m++)
-            mark_needs(fusion, fusion->groups[g]->members[m], fusion->groups[g], needs[g]);
-    }
-    while (placed < count) {
-        bool moved = false;
-        for (int g = 0; g < count; g++) {
-            bool ready = !done[g];
-            for (int other = 0; ready && other < count; other++)
-                ready = done[other] || !(needs[g][other] || order->before[other][g]);
-            if (!ready)
-                continue;
-            done[g] = moved = true;
-            list[placed++] = fusion->groups[g];
-        }
-        if (!moved)
-            break_cycle(l, order, done);
-    }
-    return list;
-}
+/* ---- where values go ---- */
 
 static void add_destination(Lowering *l, const Node *node, Slot *slot)
 {
@@ -475,14 +105,14 @@ static Slot *result_slot(Lowering *l, int index)
     return slot;
 }
 
-static void place_values(Lowering *l, const Order *order)
+static void place_values(Lowering *l, const bool *late)
 {
     const Function *f = l->function;
     for (int r = 0; r < f->result_count; r++)
         if (l->fusion->group_of[f->results[r].node->id])
             add_destination(l, f->results[r].node, result_slot(l, r));
     for (int u = 0; u < f->update_count; u++)
-        if (!order->late[u])
+        if (!late[u])
             add_destination(l, f->updates[u].node, state_slot(l, f->updates[u].state));
     for (int n = 0; n < f->node_count; n++) {
         Node *node = f->nodes[n];
@@ -524,7 +154,7 @@ static Slot **save_moved_states(Lowering *l)
     return saved;
 }
 
-static void finish_late(Lowering *l, const Order *order, Slot **saved)
+static void finish_late(Lowering *l, const bool *late, Slot **saved)
 {
     const Function *f = l->function;
     for (int r = 0; r < f->result_count; r++)
@@ -532,20 +162,13 @@ static void finish_late(Lowering *l, const Order *order, Slot **saved)
             lower_copy(l, lower_slot(l, f->results[r].node), result_slot(l, r));
     for (int u = 0; u < f->update_count; u++) {
         const Node *node = f->updates[u].node;
-        if (order->late[u] && !(node->op == OP_state && node->attr.state == f->updates[u].state))
+        if (late[u] && !(node->op == OP_state && node->attr.state == f->updates[u].state))
             lower_copy(l, saved[u] ? saved[u] : lower_slot(l, node),
                        state_slot(l, f->updates[u].state));
     }
 }
 
-static Order order_create(Lowering *l)
-{
-    Order order = {ARENA_ARRAY(l->arena, bool *, l->fusion->group_count + 1),
-                   ARENA_ARRAY(l->arena, bool, l->function->update_count + 1)};
-    for (int g = 0; g < l->fusion->group_count; g++)
-        order.before[g] = ARENA_ARRAY(l->arena, bool, l->fusion->group_count);
-    return order;
-}
+/* ---- functions and the module ---- */
 
 static void lower_function(Module *module, Function *function, Schedule *schedule, NestRun *run,
                            Prepared **prepared)
@@ -565,15 +188,14 @@ static void lower_function(Module *module, Function *function, Schedule *schedul
                   .readers = ARENA_ARRAY(arena, int, nodes),
                   .values = ARENA_ARRAY(arena, Expr *, nodes)};
     schedule->function = function;
-    Order order = order_create(&l);
-    add_state_edges(&l, &order);
-    Group **groups = order_groups(&l, &order);
-    place_values(&l, &order);
+    bool *late;
+    Group **groups = order_groups(&l, &late);
+    place_values(&l, late);
     count_readers(&l);
     Slot **saved = save_moved_states(&l);
     for (int g = 0; g < l.fusion->group_count; g++)
         lower_group(&l, groups[g]);
-    finish_late(&l, &order, saved);
+    finish_late(&l, late, saved);
 }
 
 static double seconds_now(void)

@@ -81,7 +81,7 @@ Slot *lower_slot(Lowering *l, const Node *node);
 Slot *schedule_add_slot(Arena *arena, Schedule *schedule, SlotKind kind, const char *name,
                         TensorType type);
 
-/* ---- kernels (lower.c) ---- */
+/* ---- kernels (lower_kernel.c) ---- */
 
 void kernel_begin(Lowering *l, Group *group, const char *name);
 /* Runs the passes of the loop level on the kernel and appends a call for each of its pieces. */
@@ -108,6 +108,12 @@ Affine axes_add(Lowering *l, Axes *axes, const char *name, int64_t extent);
 Stmt *axes_loops(Lowering *l, const Axes *axes, Stmt *body);
 /* One axis for each dim of `type`; returns the point. */
 Coordinates axes_of_type(Lowering *l, Axes *axes, const TensorType *type);
+
+/* ---- order of execution (lower_order.c) ---- */
+
+/* The groups as they have to run; (*late)[u]: update u goes to a temporary and is copied at the
+ * end. */
+Group **order_groups(Lowering *l, bool **late);
 
 /* ---- one for each word in the lowering column of ops.def ---- */
 typedef void LowerRoot(Lowering *l, Node *root);

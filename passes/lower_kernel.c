@@ -1,0 +1,250 @@
+/* Kernels being made: loop axes, what a group computes at one point, and the call that comes out.
+ *
+ * kernel_begin() starts one, the files lower_*.c fill it, kernel_end() gives its loops the shape
+ * the target wants (schedule_kernel.h), has operands packed, and appends the calls. Kernels that
+ * say the same are one kernel of the module. */
+#include <math.h>
+#include <string.h>
+
+#include "ir/nest_text.h"
+#include "passes/lowering.h"
+
+void kernel_begin(Lowering *l, Group *group, const char *name)
+{
+    l->group = group;
+    l->kernel = ARENA_NEW(l->arena, Kernel);
+    l->kernel->name = name;
+    l->arguments = NULL;
+    l->argument_count = l->argument_capacity = 0;
+    l->temps = 0;
+}
+
+/* The kernel of the module that says the same as `kernel`; `kernel` itself, added, when there is
+ * none. */
+static Kernel *module_intern(Lowering *l, Kernel *kernel)
+{
+    Module *module = l->module;
+    if (kernel->text)
+        return kernel; /* has been through here */
+    const char *base = kernel->name;
+    Text text = text_create(l->arena);
+    kernel->name = "kernel"; /* the text must not depend on it */
+    kernel_print(kernel, &text);
+    kernel->name = base;
+    int same_name = 0;
+    for (int k = 0; k < module->kernel_count; k++) {
+        Kernel *other = module->kernels[k];
+        if (strcmp(text.data, other->text) == 0)
+            return other;
+        size_t length = strlen(base);
+        same_name += strncmp(other->name, base, length) == 0 &&
+                     (other->name[length] == '\0' || other->name[length] == '.');
+    }
+    kernel->text = text.data;
+    kernel->name = same_name ? arena_print(l->arena, "%s.%d", base, same_name + 1) : base;
+    module->kernels = arena_grow(l->arena, module->kernels, module->kernel_count,
+                                 &module->kernel_capacity, sizeof *module->kernels);
+    return module->kernels[module->kernel_count++] = kernel;
+}
+
+static void append_call(Lowering *l, Kernel *kernel, Slot **arguments)
+{
+    Schedule *s = l->schedule;
+    Call call = {.kernel = module_intern(l, kernel), .arguments = arguments};
+    s->calls = arena_grow(l->arena, s->calls, s->call_count, &s->call_capacity, sizeof *s->calls);
+    s->calls[s->call_count++] = call;
+    s->multiply_adds += call.kernel->multiply_adds;
+    s->parallel = s->parallel || call.kernel->parallel;
+}
+
+/* The packed copy of an operand: made once in a function, however many kernels read it. */
+static Slot *packed_slot(Lowering *l, const Piece *piece, const Between *copy, Slot *source)
+{
+    Text text = text_create(l->arena);
+    kernel_print(piece->kernel, &text);
+    for (Packed *p = l->packed; p; p = p->next)
+        if (p->source == source && strcmp(p->text, text.data) == 0)
+            return p->slot;
+    Packed *p = ARENA_NEW(l->arena, Packed);
+    p->source = source;
+    p->text = text.data;
+    p->next = l->packed;
+    l->packed = p;
+    TensorType type = type_make(copy->element, 1, &copy->count);
+    Kernel *kernel =
+        source->kind == SLOT_CONSTANT ? piece->kernel : module_intern(l, piece->kernel);
+    if (l->function->update_count == 0 || source->kind == SLOT_CONSTANT)
+        p->slot = prepare_copy(l->module, l->prepared, kernel, text.data, source, type);
+    if (p->slot)
+        return p->slot;
+    p->slot = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
+                                arena_print(l->arena, "%s.packed", source->name), type);
+    Slot **both = ARENA_ARRAY(l->arena, Slot *, 2);
+    both[0] = source;
+    both[1] = p->slot;
+    append_call(l, kernel, both);
+    return p->slot;
+}
+
+/* The memory of what one piece leaves for another; packed copies get theirs from packed_slot(). */
+static Slot **between_slots(Lowering *l, const Pieces *pieces)
+{
+    Slot **slots = ARENA_ARRAY(l->arena, Slot *, pieces->between_count + 1);
+    bool *packed = ARENA_ARRAY(l->arena, bool, pieces->between_count + 1);
+    for (int p = 0; p < pieces->count; p++)
+        if (pieces->list[p].packs >= 0)
+            packed[pieces->list[p].packs] = true;
+    for (int b = 0; b < pieces->between_count; b++) {
+        const Between *between = &pieces->between[b];
+        if (!packed[b])
+            slots[b] = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
+                                         arena_print(l->arena, "%s.partial", l->kernel->name),
+                                         type_make(between->element, 1, &between->count));
+    }
+    return slots;
+}
+
+void kernel_end(Lowering *l, Stmt *body)
+{
+    l->kernel->body = body;
+    Pieces pieces = pieces_create(l->arena, l->target, l->kernel);
+    schedule_kernel(&pieces, l->run);
+    Slot **between = between_slots(l, &pieces);
+    for (int p = 0; p < pieces.count; p++) {
+        const Piece *piece = &pieces.list[p];
+        int count = piece->kernel->argument_count;
+        Slot **slots = ARENA_ARRAY(l->arena, Slot *, count + 1);
+        for (int a = 0; a < count; a++) {
+            int from = piece->arguments[a];
+            slots[a] = from < 0 ? between[-1 - from] : l->arguments[from];
+        }
+        if (piece->packs >= 0)
+            between[piece->packs] = packed_slot(l, piece, &pieces.between[piece->packs], slots[0]);
+        else
+            append_call(l, piece->kernel, slots);
+    }
+}
+
+Affine lower_axis(Lowering *l, const char *name, int64_t extent, const Var **var)
+{
+    *var = extent == 1 ? NULL : kernel_var(l->arena, l->kernel, name);
+    return *var ? affine_var(l->arena, *var, 1) : affine_number(0);
+}
+
+Stmt *lower_loops(Lowering *l, int count, const Var *const *vars, const int64_t *extents,
+                  Stmt *body)
+{
+    for (int i = count - 1; i >= 0; i--)
+        if (vars[i])
+            body = stmt_loop(l->arena, LOOP_SERIAL, vars[i], 0, extents[i], 1, body);
+    return body;
+}
+
+Affine axes_add(Lowering *l, Axes *axes, const char *name, int64_t extent)
+{
+    axes->extents[axes->count] = extent;
+    return lower_axis(l, name, extent, &axes->vars[axes->count++]);
+}
+
+Stmt *axes_loops(Lowering *l, const Axes *axes, Stmt *body)
+{
+    return lower_loops(l, axes->count, axes->vars, axes->extents, body);
+}
+
+Coordinates axes_of_type(Lowering *l, Axes *axes, const TensorType *type)
+{
+    static const char *const names[RANK_LIMIT] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
+    Coordinates at = {.rank = type->rank};
+    for (int i = 0; i < type->rank; i++)
+        at.at[i] = axes_add(l, axes, names[i], type->dims[i]);
+    return at;
+}
+
+/* ---- what a group computes at one point ---- */
+
+static Stmt *bind(Lowering *l, Node *node, Expr *value)
+{
+    Temp *temp = ARENA_NEW(l->arena, Temp);
+    temp->name = arena_print(l->arena, "t%d", l->temps++);
+    temp->element = value->element;
+    l->values[node->id] = expr_temp(l->arena, temp);
+    return stmt_let(l->arena, temp, value);
+}
+
+static Expr *member_value(Lowering *l, Node *node, const Coordinates *at)
+{
+    if (!op_is(node->op, ELEMENTWISE) ||
+        node_is_generated(node)) { /* a view or generated value made solid */
+        Group *group = l->fusion->group_of[node->id];
+        l->fusion->group_of[node->id] = NULL;
+        Expr *value = lower_read(l, node, at);
+        l->fusion->group_of[node->id] = group;
+        return value;
+    }
+    Expr *in[EXPR_INPUTS];
+    for (int i = 0; i < node->in_count; i++) {
+        Node *operand = node->in[i];
+        bool direct = l->fusion->group_of[operand->id] == l->group &&
+                      type_same_dims(&operand->type, &node->type);
+        Coordinates mine = lower_broadcast(&operand->type, at);
+        in[i] = direct ? l->values[operand->id] : lower_read(l, operand, &mine);
+    }
+    return expr_apply(l->arena, node->op, node->type.element, node->in_count, in);
+}
+
+Stmt *lower_epilogue(Lowering *l, Expr *root_value, const Coordinates *at)
+{
+    Stmt *lets = NULL, *stores = NULL;
+    Group *group = l->group;
+    for (int m = 0; m < group->member_count; m++) {
+        Node *node = group->members[m];
+        Expr *value = node == group->root ? root_value : member_value(l, node, at);
+        bool stored = l->fusion->stored[node->id];
+        l->values[node->id] = value;
+        /* a stored value is bound too: its loads must come before any store to the same place */
+        if (l->readers[node->id] > 1 || (stored && group->member_count > 1))
+            lets = stmt_append(lets, bind(l, node, value));
+        for (int d = 0; stored && d < l->destinations[node->id].count; d++) {
+            Slot *slot = l->destinations[node->id].slots[d];
+            Buffer *buffer = lower_argument(l, slot);
+            buffer->written = true;
+            stores = stmt_append(stores, stmt_store(l->arena, STORE_SET, buffer,
+                                                    lower_offset(l->arena, &node->type, at),
+                                                    l->values[node->id]));
+        }
+    }
+    return stmt_append(lets, stores);
+}
+
+Stmt *lower_reduction(Lowering *l, const Reduction *reduction, ElementType element,
+                      const Coordinates *at)
+{
+    Buffer *acc = nest_local(l->arena, "acc", element, 1);
+    Affine zero = affine_number(0);
+    Stmt *body = stmt_local(l->arena, acc);
+    stmt_append(body, stmt_store(l->arena, STORE_SET, acc, zero, reduction->first));
+    if (reduction->term)
+        stmt_append(body,
+                    axes_loops(l, &reduction->axes,
+                               stmt_store(l->arena, reduction->mode, acc, zero, reduction->term)));
+    return stmt_append(body, lower_epilogue(l, expr_load(l->arena, acc, zero), at));
+}
+
+double element_lowest(ElementType element)
+{
+    static const double lowest[TYPE_COUNT] = {[TYPE_F32] = -INFINITY,
+                                              [TYPE_F64] = -INFINITY,
+                                              [TYPE_I32] = -0x1p31,
+                                              [TYPE_I64] = -0x1p63,
+                                              [TYPE_I8] = -128};
+    return lowest[element];
+}
+
+double element_highest(ElementType element)
+{
+    static const double highest[TYPE_COUNT] = {[TYPE_F32] = INFINITY,   [TYPE_F64] = INFINITY,
+                                               [TYPE_I32] = 0x1p31 - 1, [TYPE_I64] = 0x1p63 - 1024,
+                                               [TYPE_I8] = 127,         [TYPE_U8] = 255,
+                                               [TYPE_BOOL] = 1};
+    return highest[element];
+}
