@@ -390,17 +390,33 @@ Fusion *fuse(Arena *arena, Function *function)
     return fusion;
 }
 
+/* The numbers that graph_print() gives nodes. */
+static int *printed_numbers(Arena *arena, const Function *f)
+{
+    int *numbers = ARENA_ARRAY(arena, int, f->node_count + 1), next = 0;
+    for (int n = 0; n < f->node_count; n++)
+        if (f->nodes[n]->op != OP_input)
+            numbers[n] = next++;
+    return numbers;
+}
+
 void fusion_print(const Fusion *fusion, Text *text)
 {
+    const Function *f = fusion->function;
+    const int *numbers = printed_numbers(text->arena, f);
     for (int g = 0; g < fusion->group_count; g++) {
         const Group *group = fusion->groups[g];
         text_print(text, "group %d:", g);
         for (int m = 0; m < group->member_count; m++)
-            text_print(text, " %%%d %s", group->members[m]->id, op_name(group->members[m]->op));
-        text_add(text, " stores");
+            text_print(text, " %%%d %s", numbers[group->members[m]->id],
+                       op_name(group->members[m]->op));
+        text_add(text, ", stores");
         for (int m = 0; m < group->member_count; m++)
             if (fusion->stored[group->members[m]->id])
-                text_print(text, " %%%d", group->members[m]->id);
+                text_print(text, " %%%d", numbers[group->members[m]->id]);
         text_add(text, "\n");
     }
+    for (int n = 0; n < f->node_count; n++)
+        if (fusion->inlined[n])
+            text_print(text, "inlined: %%%d %s\n", numbers[n], op_name(f->nodes[n]->op));
 }

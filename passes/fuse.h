@@ -48,7 +48,8 @@ bool reshape_is_affine(const Node *reshape);
  */
 bool node_has_epilogue(const Node *root);
 
-/* One line a group: "group 0: matmul_add_max = %3 %4 %5, stores %5" */
+/* One line a group: "group 0: %3 matmul %4 add %5 max, stores %5", then the nodes that are inlined.
+ * Numbers are those of graph_print(). */
 void fusion_print(const Fusion *fusion, Text *text);
 
 #endif

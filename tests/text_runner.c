@@ -1,4 +1,4 @@
-/* Runs text tests: a program, the passes to run, the program that must come out.
+/* Runs text tests: a program or kernels, the passes to run, the text that must come out.
  *
  *     // ---- adding minus nought changes nothing
  *     // run: simplify, dce
@@ -13,8 +13,18 @@
  * In the place of `// expect:` there may be `// error:` with the messages, one a line. An input
  * that does not begin with `program` is the inside of one, and so is then what comes out. Steps are
  * separated by commas, their arguments by blanks: the passes of passes/pipeline.c by name, and
- * those of the table below. With no step the text is parsed and printed. Whatever comes out must
- * print, parse and print to the same text.
+ * those of the table below. With no step the text is parsed and printed. The last step may be
+ *
+ *     fuse             what comes out is the groups of nodes
+ *     lower [PASS]     kernels and calls, after that pass of the loop level; "lower" when not said
+ *
+ * An input that begins with `kernel` goes through passes of the loop level, which are named in
+ * passes/schedule_kernel.c; what comes out is the kernels it has become. A line `// target: CPU`
+ * behind the `// run:` line chooses the processor; x86-64-v3 otherwise.
+ *
+ * Whatever comes out must print, parse and print to the same text, and where the steps keep the
+ * meaning, compute what the input computes: that is tried on random numbers. Of a file of Markdown
+ * the fenced blocks that begin with `// ----` are read.
  *
  *     text_runner [--update] FILE...      --update writes what comes out into the files as what is
  * expected */
@@ -29,13 +39,16 @@
 #include "ir/verify.h"
 #include "passes/passes.h"
 #include "tests/support/agree.h"
+#include "tests/support/text_nest.h"
 
 enum { CASE_LIMIT = 512, WORD_LIMIT = 16 };
 
 typedef struct Case {
     const char *title, *run, *input, *expected;
+    const char *target; /* NULL: not said */
     bool expects_error;
-    bool whole; /* the input is a program, not the inside of one */
+    bool kernels; /* the input is kernels */
+    bool whole;   /* the input is a program, not the inside of one */
 } Case;
 
 typedef struct File {
@@ -252,29 +265,58 @@ static const char *print_checked(Arena *arena, Diag *diag, const Program *progra
     return text.data;
 }
 
-/* What comes out of a case: a program, or the errors; *failed says which. */
+/* The last step, when it makes something that is no graph; NULL when it does not, or has failed. */
+static const char *run_last(Diag *diag, const Case *c, Program *program, const char *step)
+{
+    Target target;
+    if (strncmp(step, "lower", 5) != 0)
+        return strcmp(step, "fuse") == 0 ? text_fuse(diag->arena, program) : NULL;
+    if (!text_target(diag, c->target, &target))
+        return NULL;
+    return text_lower(diag->arena, diag, &target, program, step[5] ? step + 6 : "lower");
+}
+
+static bool is_last(const char *step)
+{
+    return strcmp(step, "fuse") == 0 || strcmp(step, "lower") == 0 ||
+           strncmp(step, "lower ", 6) == 0;
+}
+
+/* A graph through its steps; NULL when diag has got an error. */
+static const char *run_graph(Arena *arena, Diag *diag, const Case *c)
+{
+    const char *input = c->whole ? c->input : arena_print(arena, "program @test { %s}\n", c->input);
+    Program *program = graph_parse(arena, diag, "input", input);
+    Program *before = program ? graph_parse(arena, diag, "input", input) : NULL;
+    if (!before)
+        return NULL;
+    Claim claim = {.same_meaning = true, .agreement = AGREE_STRICTLY};
+    char *rest = NULL, *run = arena_copy_text(arena, c->run);
+    for (char *step = strtok_r(run, ",", &rest); step; step = strtok_r(NULL, ",", &rest)) {
+        step += strspn(step, " ");
+        if (is_last(step))
+            return run_last(diag, c, program, step);
+        if (!run_step(program, step, &claim))
+            return NULL;
+    }
+    const char *output = print_checked(arena, diag, program);
+    if (claim.same_meaning)
+        programs_agree(diag, before, program, claim.agreement);
+    return c->whole || !diag_ok(diag) ? output : inside_of(arena, output);
+}
+
+/* What comes out of a case: a text, or the errors; *failed says which. */
 static const char *run_case(Arena *arena, const Case *c, bool *failed)
 {
     Diag *diag = diag_create(arena);
-    const char *input = c->whole ? c->input : arena_print(arena, "program @test { %s}\n", c->input);
-    Program *program = graph_parse(arena, diag, "input", input);
+    Target target;
     const char *output = NULL;
-    if (program) {
-        Program *before = graph_parse(arena, diag, "input", input);
-        Claim claim = {.same_meaning = true, .agreement = AGREE_STRICTLY};
-        char *rest = NULL, *run = arena_copy_text(arena, c->run);
-        bool ok = true;
-        for (char *step = strtok_r(run, ",", &rest); step && ok; step = strtok_r(NULL, ",", &rest))
-            ok = run_step(program, step, &claim);
-        if (ok && diag_ok(diag))
-            output = print_checked(arena, diag, program);
-        if (output && claim.same_meaning)
-            programs_agree(diag, before, program, claim.agreement);
-    }
+    if (!c->kernels)
+        output = run_graph(arena, diag, c);
+    else if (text_target(diag, c->target, &target))
+        output = text_run_kernels(arena, diag, &target, c->input, c->run);
     *failed = !diag_ok(diag);
-    if (*failed)
-        return errors_of(arena, diag);
-    return c->whole ? output : inside_of(arena, output);
+    return *failed ? errors_of(arena, diag) : output;
 }
 
 /* Files */
@@ -324,8 +366,11 @@ static bool read_case(Arena *arena, Diag *diag, File *file, const char **line)
     if (!starts(*line, "// run:"))
         return diag_error(diag, file->path, "\"%s\" has no line \"// run: …\"", c->title);
     c->run = take_rest(arena, line, "// run:");
+    if (starts(*line, "// target:"))
+        c->target = take_rest(arena, line, "// target:");
     c->input = take_until(arena, line, "// expect:", "// error:");
     c->whole = starts(c->input, "program ");
+    c->kernels = starts(c->input, "kernel ");
     if (!**line)
         return diag_error(diag, file->path, "\"%s\" has no line \"// expect:\" or \"// error:\"",
                           c->title);
@@ -335,12 +380,35 @@ static bool read_case(Arena *arena, Diag *diag, File *file, const char **line)
     return true;
 }
 
+static bool is_markdown(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 3 && strcmp(path + length - 3, ".md") == 0;
+}
+
+/* The insides of the fenced blocks that are cases, one after another. */
+static const char *fenced_cases(Arena *arena, const char *line)
+{
+    Text text = text_create(arena);
+    for (bool inside = false, taken = false; *line; line = next_line(line)) {
+        if (starts(line, "```")) {
+            inside = !inside;
+            taken = inside && starts(next_line(line), "// ----");
+        } else if (inside && taken) {
+            text_add_bytes(&text, line, (size_t)(next_line(line) - line));
+        }
+    }
+    return text.data;
+}
+
 static bool read_file(Arena *arena, Diag *diag, File *file)
 {
     size_t size;
     const char *line = file_read(diag, file->path, &size);
     if (!line)
         return false;
+    if (is_markdown(file->path))
+        line = fenced_cases(arena, line);
     file->preamble = take_until(arena, &line, "// ----", "// ----");
     while (*line)
         if (!read_case(arena, diag, file, &line))
@@ -350,8 +418,10 @@ static bool read_file(Arena *arena, Diag *diag, File *file)
 
 static void print_case(Text *text, const Case *c, const char *output, bool failed)
 {
-    text_print(text, "// ---- %s\n// run:%s%s\n%s// %s:\n%s", c->title, *c->run ? " " : "", c->run,
-               c->input, failed ? "error" : "expect", output);
+    text_print(text, "// ---- %s\n// run:%s%s\n", c->title, *c->run ? " " : "", c->run);
+    if (c->target)
+        text_print(text, "// target: %s\n", c->target);
+    text_print(text, "%s// %s:\n%s", c->input, failed ? "error" : "expect", output);
 }
 
 /* Both texts, from the first line that differs */
@@ -391,7 +461,7 @@ static bool run_file(const char *path, bool update, int *passed, int *failed)
             print_case(&text, c, output, is_error);
             text_add(&text, i + 1 < file->count ? "\n" : "");
         }
-        if (update)
+        if (update && !is_markdown(path))
             file_write(diag, path, text.data, text.length, false);
     }
     diag_print(diag, stderr);
