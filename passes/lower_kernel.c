@@ -200,9 +200,10 @@ Stmt *lower_epilogue(Lowering *l, Expr *root_value, const Coordinates *at)
         Node *node = group->members[m];
         Expr *value = node == group->root ? root_value : member_value(l, node, at);
         bool stored = l->fusion->stored[node->id];
+        bool several = group->member_count > 1 || l->destinations[node->id].count > 1;
         l->values[node->id] = value;
         /* a stored value is bound too: its loads must come before any store to the same place */
-        if (l->readers[node->id] > 1 || (stored && group->member_count > 1))
+        if (l->readers[node->id] > 1 || (stored && several))
             lets = stmt_append(lets, bind(l, node, value));
         for (int d = 0; stored && d < l->destinations[node->id].count; d++) {
             Slot *slot = l->destinations[node->id].slots[d];
