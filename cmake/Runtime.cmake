@@ -12,7 +12,7 @@ endif()
 
 set(runtime_flags -std=gnu11 -O2 -DNDEBUG -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections
   -fno-asynchronous-unwind-tables -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -I${CMAKE_SOURCE_DIR}
-  -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Werror)
+  ${INGOT_WARNINGS})
 
 # Compiles `source` to `object`, noting in `depend` what it includes, with the flags that follow.
 function(runtime_object compiler source object depend)
@@ -28,7 +28,8 @@ function(runtime_for triple compiler archiver)
   if(triple STREQUAL arm-linux-gnueabihf)
     set(flags -march=armv7-a+neon -mfpu=neon -mfloat-abi=hard)
   endif()
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/*.c ${CMAKE_SOURCE_DIR}/driver/probe/probe.c)
+  file(GLOB sources CONFIGURE_DEPENDS
+    ${CMAKE_SOURCE_DIR}/runtime/*.c ${CMAKE_SOURCE_DIR}/driver/probe/probe.c)
   set(inside)
   set(beside)
   foreach(source IN LISTS sources)
