@@ -119,7 +119,7 @@ static unsigned char *train(const IngotOptions *options, float *loss)
     return state;
 }
 
-Test(runtime_instance, same_bits_at_any_number_of_members_and_any_pool)
+Test(runtime_instance, same_bits_at_any_number_of_members_and_any_pool, .timeout = 120)
 {
     float loss, other;
     IngotOptions one = {.threads = 1};
