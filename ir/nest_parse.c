@@ -19,85 +19,89 @@
  * it is. */
 #include <string.h>
 
-#include "ir/nest_reader.h"
+#include "ir/nest_scope.h"
 
 /* `%name: f32[40]` */
-static bool parse_buffer(Reader *reader, const char **name, ElementType *element, int64_t *count)
+static bool parse_buffer(Scope *scope, const char **name, ElementType *element, int64_t *count)
 {
-    *name = nest_read_name(reader, '%', "a %name");
-    if (!*name || !nest_read_expect(reader, ":") || !nest_read_element(reader, element) ||
-        !nest_read_expect(reader, "["))
+    *name = scope_read_name(scope, '%', "a %name");
+    if (!*name || !reader_expect(&scope->reader, ":") || !reader_element(&scope->reader, element) ||
+        !reader_expect(&scope->reader, "["))
         return false;
-    const char *start = reader->at;
-    if (!nest_read_integer(reader, ELEMENT_LIMIT, count) || !nest_read_expect(reader, "]"))
+    const char *start = reader_next(&scope->reader);
+    if (!reader_integer_within(&scope->reader, ELEMENT_LIMIT, count) ||
+        !reader_expect(&scope->reader, "]"))
         return false;
-    return *count >= 0 || nest_read_fail(reader, start, "a buffer cannot have a negative size");
+    return *count >= 0 ||
+           reader_error(&scope->reader, start, "a buffer cannot have a negative size");
 }
 
-static bool parse_block(Reader *reader, Stmt **body);
+static bool parse_block(Scope *scope, Stmt **body);
 
-static Stmt *parse_loop(Reader *reader, LoopKind kind)
+static Stmt *parse_loop(Scope *scope, LoopKind kind)
 {
     int64_t begin, end, step = 1, lanes;
-    const char *name = nest_read_word(reader, "a loop variable");
-    if (!name || !nest_read_expect(reader, "=") ||
-        !nest_read_integer(reader, ELEMENT_LIMIT, &begin) || !nest_read_expect(reader, "..") ||
-        !nest_read_integer(reader, ELEMENT_LIMIT, &end))
+    const char *name = reader_word(&scope->reader, "a loop variable");
+    if (!name || !reader_expect(&scope->reader, "=") ||
+        !reader_integer_within(&scope->reader, ELEMENT_LIMIT, &begin) ||
+        !reader_expect(&scope->reader, "..") ||
+        !reader_integer_within(&scope->reader, ELEMENT_LIMIT, &end))
         return NULL;
-    if (nest_read_accept_word(reader, "step") && !nest_read_integer(reader, ELEMENT_LIMIT, &step))
+    if (reader_accept_word(&scope->reader, "step") &&
+        !reader_integer_within(&scope->reader, ELEMENT_LIMIT, &step))
         return NULL;
     lanes = end - begin;
-    const char *start = reader->at;
-    if (kind == LOOP_VECTOR && nest_read_accept_word(reader, "of") &&
-        !nest_read_integer(reader, ELEMENT_LIMIT, &lanes))
+    const char *start = reader_next(&scope->reader);
+    if (kind == LOOP_VECTOR && reader_accept_word(&scope->reader, "of") &&
+        !reader_integer_within(&scope->reader, ELEMENT_LIMIT, &lanes))
         return NULL;
-    if (kind == LOOP_VECTOR && (lanes < 0 || lanes > READER_LANES_LIMIT)) {
-        nest_read_fail(reader, start, "no vector has that many lanes");
+    if (kind == LOOP_VECTOR && (lanes < 0 || lanes > VECTOR_LANES_LIMIT)) {
+        reader_error(&scope->reader, start, "no vector has that many lanes");
         return NULL;
     }
-    int scope = reader->binding_count;
-    Var *var = nest_read_bind_var(reader, name);
+    int outside = scope->count;
+    Var *var = scope_bind_var(scope, name);
     Stmt *body = NULL;
-    bool parsed = parse_block(reader, &body);
-    reader->binding_count = scope;
+    bool parsed = parse_block(scope, &body);
+    scope->count = outside;
     if (!parsed)
         return NULL;
-    Stmt *loop = stmt_loop(reader->arena, kind, var, begin, end, step, body);
+    Stmt *loop = stmt_loop(scope->reader.arena, kind, var, begin, end, step, body);
     if (kind == LOOP_VECTOR)
         loop->lanes = (int)lanes;
     if (kind == LOOP_PARALLEL)
-        reader->kernel->parallel = true;
+        scope->kernel->parallel = true;
     return loop;
 }
 
-static Stmt *parse_store(Reader *reader)
+static Stmt *parse_store(Scope *scope)
 {
-    const char *start = reader->at;
-    const char *name = nest_read_name(reader, '%', "a statement");
-    const Binding *binding = name ? nest_read_find(reader, start, name, false) : NULL;
+    const char *start = reader_next(&scope->reader);
+    const char *name = scope_read_name(scope, '%', "a statement");
+    const Binding *binding = name ? scope_find(scope, start, name, false) : NULL;
     if (!binding)
         return NULL;
     Buffer *buffer = binding->buffer;
     if (!buffer) {
-        nest_read_fail(reader, start, arena_print(reader->arena, "%%%s is no buffer", name));
+        reader_error(&scope->reader, start, "%%%s is no buffer", name);
         return NULL;
     }
     Offset offset;
-    if (!parse_subscript(reader, &offset))
+    if (!parse_subscript(scope, &offset))
         return NULL;
     static const char *const modes[] = {"=", "+=", "max=", "min="};
     int mode = 0;
-    while (mode < 4 && !nest_read_accept(reader, modes[mode]))
+    while (mode < 4 && !reader_accept(&scope->reader, modes[mode]))
         mode++;
     if (mode == 4) {
-        nest_read_expected(reader, "\"=\", \"+=\", \"max=\" or \"min=\"");
+        reader_expected(&scope->reader, "\"=\", \"+=\", \"max=\" or \"min=\"");
         return NULL;
     }
     bool read = buffer->read, written = buffer->written;
-    Expr *value = parse_expr(reader);
+    Expr *value = parse_expr(scope);
     if (!value)
         return NULL;
-    Stmt *store = stmt_store(reader->arena, (StoreMode)mode, buffer, offset.affine, value);
+    Stmt *store = stmt_store(scope->reader.arena, (StoreMode)mode, buffer, offset.affine, value);
     store->dynamic = offset.dynamic;
     store->dynamic_factor = offset.dynamic_factor;
     if (buffer->kind == BUFFER_ARGUMENT) {
@@ -107,169 +111,172 @@ static Stmt *parse_store(Reader *reader)
     return store;
 }
 
-static Stmt *parse_let(Reader *reader)
+static Stmt *parse_let(Scope *scope)
 {
-    Temp *temp = ARENA_NEW(reader->arena, Temp);
-    temp->name = nest_read_name(reader, '%', "a %name");
-    if (!temp->name || !nest_read_expect(reader, ":") ||
-        !nest_read_element(reader, &temp->element) || !nest_read_expect(reader, "="))
+    Temp *temp = ARENA_NEW(scope->reader.arena, Temp);
+    temp->name = scope_read_name(scope, '%', "a %name");
+    if (!temp->name || !reader_expect(&scope->reader, ":") ||
+        !reader_element(&scope->reader, &temp->element) || !reader_expect(&scope->reader, "="))
         return NULL;
-    Expr *value = parse_expr(reader);
+    Expr *value = parse_expr(scope);
     if (!value)
         return NULL;
-    nest_read_bind(reader, (Binding){.name = temp->name, .temp = temp});
-    return stmt_let(reader->arena, temp, value);
+    scope_bind(scope, (Binding){.name = temp->name, .temp = temp});
+    return stmt_let(scope->reader.arena, temp, value);
 }
 
-static Stmt *parse_local(Reader *reader)
+static Stmt *parse_local(Scope *scope)
 {
     const char *name;
     ElementType element;
     int64_t count;
-    if (!parse_buffer(reader, &name, &element, &count))
+    if (!parse_buffer(scope, &name, &element, &count))
         return NULL;
-    Buffer *buffer = nest_local(reader->arena, name, element, count);
-    nest_read_bind(reader, (Binding){.name = name, .buffer = buffer});
-    return stmt_local(reader->arena, buffer);
+    Buffer *buffer = nest_local(scope->reader.arena, name, element, count);
+    scope_bind(scope, (Binding){.name = name, .buffer = buffer});
+    return stmt_local(scope->reader.arena, buffer);
 }
 
-static Stmt *parse_statement(Reader *reader)
+static Stmt *parse_statement(Scope *scope)
 {
-    if (*reader->at == '%')
-        return parse_store(reader);
+    if (reader_at(&scope->reader, "%"))
+        return parse_store(scope);
     static const char *const words[] = {"for", "unroll", "vector", "parallel", "let", "local"};
     enum { LOOPS = 4, LET = 4, LOCAL = 5, WORDS = 6 };
-    const char *start = reader->at;
-    const char *word = nest_read_word(reader, "a statement");
+    const char *start = reader_next(&scope->reader);
+    const char *word = reader_word(&scope->reader, "a statement");
     if (!word)
         return NULL;
     for (int i = 0; i < LOOPS; i++)
         if (strcmp(word, words[i]) == 0)
-            return parse_loop(reader, (LoopKind)i);
+            return parse_loop(scope, (LoopKind)i);
     if (strcmp(word, words[LET]) == 0)
-        return parse_let(reader);
+        return parse_let(scope);
     if (strcmp(word, words[LOCAL]) == 0)
-        return parse_local(reader);
-    nest_read_unknown(reader, start, "statement", word, words, WORDS);
+        return parse_local(scope);
+    reader_unknown(&scope->reader, start, "statement", word, words, WORDS);
     return NULL;
 }
 
 /* The statements up to "}", which is taken too. */
-static bool parse_statements(Reader *reader, Stmt **body)
+static bool parse_statements(Scope *scope, Stmt **body)
 {
-    int scope = reader->binding_count;
+    int outside = scope->count;
     Stmt **tail = body;
-    while (!nest_read_accept(reader, "}")) {
-        *tail = parse_statement(reader);
+    while (!reader_accept(&scope->reader, "}")) {
+        *tail = parse_statement(scope);
         if (!*tail)
             return false;
         tail = &(*tail)->next;
     }
-    reader->binding_count = scope;
+    scope->count = outside;
     return true;
 }
 
-static bool parse_block(Reader *reader, Stmt **body)
+static bool parse_block(Scope *scope, Stmt **body)
 {
     bool parsed =
-        nest_read_deeper(reader) && nest_read_expect(reader, "{") && parse_statements(reader, body);
-    reader->depth--;
+        scope_deeper(scope) && reader_expect(&scope->reader, "{") && parse_statements(scope, body);
+    scope->depth--;
     return parsed;
 }
 
-static bool parse_argument(Reader *reader)
+static bool parse_argument(Scope *scope)
 {
-    bool inout = nest_read_accept_word(reader, "inout");
-    bool out = !inout && nest_read_accept_word(reader, "out");
+    bool inout = reader_accept_word(&scope->reader, "inout");
+    bool out = !inout && reader_accept_word(&scope->reader, "out");
     const char *name;
     ElementType element;
     int64_t count;
-    if (!parse_buffer(reader, &name, &element, &count))
+    if (!parse_buffer(scope, &name, &element, &count))
         return false;
-    Buffer *buffer = kernel_argument(reader->arena, reader->kernel, name, element, count);
+    Buffer *buffer = kernel_argument(scope->reader.arena, scope->kernel, name, element, count);
     buffer->read = !out;
     buffer->written = out || inout;
-    nest_read_bind(reader, (Binding){.name = name, .buffer = buffer});
+    scope_bind(scope, (Binding){.name = name, .buffer = buffer});
     return true;
 }
 
-static bool parse_facts(Reader *reader)
+static bool parse_facts(Scope *scope)
 {
-    Kernel *kernel = reader->kernel;
+    Kernel *kernel = scope->kernel;
     for (;;) {
         int64_t *number = NULL;
-        if (nest_read_accept_word(reader, "may_alias"))
+        if (reader_accept_word(&scope->reader, "may_alias"))
             kernel->may_alias = true;
-        else if (nest_read_accept_word(reader, "ordered"))
+        else if (reader_accept_word(&scope->reader, "ordered"))
             kernel->ordered = true;
-        else if (nest_read_accept_word(reader, "multiply_adds"))
+        else if (reader_accept_word(&scope->reader, "multiply_adds"))
             number = &kernel->multiply_adds;
-        else if (nest_read_accept_word(reader, "steps"))
+        else if (reader_accept_word(&scope->reader, "steps"))
             number = &kernel->element_steps;
         else
-            return nest_read_expect(reader, "{");
-        if (number &&
-            !(nest_read_expect(reader, "=") && nest_read_integer(reader, INT64_MAX, number)))
+            return reader_expect(&scope->reader, "{");
+        if (number && !(reader_expect(&scope->reader, "=") &&
+                        reader_integer_within(&scope->reader, INT64_MAX, number)))
             return false;
     }
 }
 
-static bool parse_scratch(Reader *reader)
+static bool parse_scratch(Scope *scope)
 {
-    while (nest_read_accept_word(reader, "scratch")) {
+    while (reader_accept_word(&scope->reader, "scratch")) {
         const char *name;
         ElementType element;
         int64_t count;
-        if (!parse_buffer(reader, &name, &element, &count))
+        if (!parse_buffer(scope, &name, &element, &count))
             return false;
-        Buffer *buffer = kernel_scratch(reader->arena, reader->kernel, name, element, count);
-        nest_read_bind(reader, (Binding){.name = name, .buffer = buffer});
+        Buffer *buffer = kernel_scratch(scope->reader.arena, scope->kernel, name, element, count);
+        scope_bind(scope, (Binding){.name = name, .buffer = buffer});
     }
     return true;
 }
 
-static bool parse_kernel(Reader *reader)
+static bool parse_kernel(Scope *scope)
 {
-    Kernel *kernel = reader->kernel = ARENA_NEW(reader->arena, Kernel);
-    reader->binding_count = reader->depth = 0;
-    if (!nest_read_expect_word(reader, "kernel"))
+    Kernel *kernel = scope->kernel = ARENA_NEW(scope->reader.arena, Kernel);
+    scope->count = scope->depth = 0;
+    if (!reader_expect_word(&scope->reader, "kernel"))
         return false;
-    kernel->name = nest_read_name(reader, '@', "a kernel's @name");
-    if (!kernel->name || !nest_read_expect(reader, "("))
+    kernel->name = scope_read_name(scope, '@', "a kernel's @name");
+    if (!kernel->name || !reader_expect(&scope->reader, "("))
         return false;
-    if (!nest_read_accept(reader, ")")) {
+    if (!reader_accept(&scope->reader, ")")) {
         do {
-            if (!parse_argument(reader))
+            if (!parse_argument(scope))
                 return false;
-        } while (nest_read_accept(reader, ","));
-        if (!nest_read_expect(reader, ")"))
+        } while (reader_accept(&scope->reader, ","));
+        if (!reader_expect(&scope->reader, ")"))
             return false;
     }
-    return parse_facts(reader) && parse_scratch(reader) && parse_statements(reader, &kernel->body);
+    return parse_facts(scope) && parse_scratch(scope) && parse_statements(scope, &kernel->body);
 }
 
 /* To the next "kernel" that begins a line, so that several kernels can be wrong at once. */
-static void next_kernel(Reader *reader)
+static void next_kernel(Reader *r)
 {
-    const char *next = strstr(reader->at, "\nkernel ");
-    reader->at = next ? next : reader->at + strlen(reader->at);
-    nest_read_skip(reader);
+    const char *next = strstr(r->cursor, "\nkernel ");
+    r->cursor = next ? next : r->cursor + strlen(r->cursor);
+    r->failed = false;
 }
 
 Kernel **kernel_parse(Arena *arena, Diag *diag, const char *place, const char *text, int *count)
 {
-    Reader reader = {.arena = arena, .diag = diag, .place = place, .text = text, .at = text};
+    Scope scope = {.reader = {.arena = arena,
+                              .diag = diag,
+                              .place = place && place[0] ? place : "nest",
+                              .text = text,
+                              .cursor = text}};
     Kernel **kernels = NULL;
     int capacity = 0, errors = diag->error_count;
     *count = 0;
-    nest_read_skip(&reader);
     do {
-        if (!parse_kernel(&reader)) {
-            next_kernel(&reader);
+        if (!parse_kernel(&scope)) {
+            next_kernel(&scope.reader);
             continue;
         }
         kernels = arena_grow(arena, kernels, *count, &capacity, sizeof *kernels);
-        kernels[(*count)++] = reader.kernel;
-    } while (*reader.at);
+        kernels[(*count)++] = scope.kernel;
+    } while (!reader_at_end(&scope.reader));
     return diag->error_count == errors ? kernels : NULL;
 }

@@ -8,110 +8,110 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/nest_reader.h"
+#include "ir/nest_scope.h"
 
-static bool parse_dynamic(Reader *reader, Offset *offset, int64_t factor)
+static bool parse_dynamic(Scope *scope, Offset *offset, int64_t factor)
 {
     if (offset->dynamic)
-        return nest_read_fail(reader, reader->at, "an offset has at most one dynamic part");
+        return reader_error(&scope->reader, scope->reader.cursor,
+                            "an offset has at most one dynamic part");
     offset->dynamic_factor = factor;
-    return nest_read_expect(reader, "(") && (offset->dynamic = parse_expr(reader)) &&
-           nest_read_expect(reader, ")");
+    return reader_expect(&scope->reader, "(") && (offset->dynamic = parse_expr(scope)) &&
+           reader_expect(&scope->reader, ")");
 }
 
-static bool parse_summand(Reader *reader, Offset *offset, bool negative)
+static bool parse_summand(Scope *scope, Offset *offset, bool negative)
 {
     int64_t factor = 1;
-    bool number = isdigit((unsigned char)*reader->at);
-    if (number && !nest_read_integer(reader, ELEMENT_LIMIT, &factor))
+    bool number = isdigit((unsigned char)*reader_next(&scope->reader));
+    if (number && !reader_integer_within(&scope->reader, ELEMENT_LIMIT, &factor))
         return false;
     factor = negative ? -factor : factor;
     Affine summand = affine_number(factor);
-    if (!number || nest_read_accept(reader, "*")) {
-        if (*reader->at == '(')
-            return parse_dynamic(reader, offset, factor);
-        const char *start = reader->at;
-        const char *word = nest_read_word(reader, "a loop variable");
-        const Binding *binding = word ? nest_read_find(reader, start, word, true) : NULL;
+    if (!number || reader_accept(&scope->reader, "*")) {
+        if (reader_at(&scope->reader, "("))
+            return parse_dynamic(scope, offset, factor);
+        const char *start = reader_next(&scope->reader);
+        const char *word = reader_word(&scope->reader, "a loop variable");
+        const Binding *binding = word ? scope_find(scope, start, word, true) : NULL;
         if (!binding)
             return false;
-        summand = affine_var(reader->arena, binding->var, factor);
+        summand = affine_var(scope->reader.arena, binding->var, factor);
     }
-    offset->affine = affine_add(reader->arena, offset->affine, summand);
+    offset->affine = affine_add(scope->reader.arena, offset->affine, summand);
     return true;
 }
 
-bool parse_offset(Reader *reader, Offset *offset)
+bool parse_offset(Scope *scope, Offset *offset)
 {
     *offset = (Offset){.affine = affine_number(0)};
-    bool negative = nest_read_accept(reader, "-");
+    bool negative = reader_accept(&scope->reader, "-");
     for (;;) {
-        if (!parse_summand(reader, offset, negative))
+        if (!parse_summand(scope, offset, negative))
             return false;
-        negative = nest_read_accept(reader, "-");
-        if (!negative && !nest_read_accept(reader, "+"))
+        negative = reader_accept(&scope->reader, "-");
+        if (!negative && !reader_accept(&scope->reader, "+"))
             return true;
     }
 }
 
-bool parse_subscript(Reader *reader, Offset *offset)
+bool parse_subscript(Scope *scope, Offset *offset)
 {
-    return nest_read_expect(reader, "[") && parse_offset(reader, offset) &&
-           nest_read_expect(reader, "]");
+    return reader_expect(&scope->reader, "[") && parse_offset(scope, offset) &&
+           reader_expect(&scope->reader, "]");
 }
 
-static Expr *parse_number(Reader *reader)
+static Expr *parse_number(Scope *scope)
 {
-    char *end;
-    double number = strtod(reader->at, &end);
-    if (end == reader->at) {
-        nest_read_expected(reader, "an expression");
+    double number;
+    const char *start = reader_next(&scope->reader);
+    if (!*start || !strchr("+-.0123456789in", *start)) { /* inf and nan are numbers too */
+        reader_expected(&scope->reader, "an expression");
         return NULL;
     }
-    reader->at = end;
-    nest_read_skip(reader);
     ElementType element = TYPE_F32;
-    if (nest_read_accept(reader, ":") && !nest_read_element(reader, &element))
+    if (!reader_number(&scope->reader, &number) ||
+        (reader_accept(&scope->reader, ":") && !reader_element(&scope->reader, &element)))
         return NULL;
     if (!element_is_float(element) && !(number >= -0x1p63 && number < 0x1p63)) {
-        nest_read_fail(reader, end, "the number is too large");
+        reader_error(&scope->reader, start, "this number is too large");
         return NULL;
     }
-    return expr_number(reader->arena, element, number);
+    return expr_number(scope->reader.arena, element, number);
 }
 
-static Expr *parse_index(Reader *reader)
+static Expr *parse_index(Scope *scope)
 {
     ElementType element;
     Offset offset;
-    const char *start = reader->at;
-    if (!nest_read_expect(reader, ":") || !nest_read_element(reader, &element) ||
-        !nest_read_expect(reader, "(") || !parse_offset(reader, &offset) ||
-        !nest_read_expect(reader, ")"))
+    const char *start = reader_next(&scope->reader);
+    if (!reader_expect(&scope->reader, ":") || !reader_element(&scope->reader, &element) ||
+        !reader_expect(&scope->reader, "(") || !parse_offset(scope, &offset) ||
+        !reader_expect(&scope->reader, ")"))
         return NULL;
     if (offset.dynamic) {
-        nest_read_fail(reader, start, "an index has no dynamic part");
+        reader_error(&scope->reader, start, "an index has no dynamic part");
         return NULL;
     }
-    return expr_index(reader->arena, element, offset.affine);
+    return expr_index(scope->reader.arena, element, offset.affine);
 }
 
 /* `%name` or `%name[offset]` */
-static Expr *parse_read(Reader *reader)
+static Expr *parse_read(Scope *scope)
 {
-    const char *start = reader->at;
-    const char *name = nest_read_name(reader, '%', "a name");
-    const Binding *binding = name ? nest_read_find(reader, start, name, false) : NULL;
+    const char *start = reader_next(&scope->reader);
+    const char *name = scope_read_name(scope, '%', "a name");
+    const Binding *binding = name ? scope_find(scope, start, name, false) : NULL;
     if (!binding)
         return NULL;
     if (binding->temp)
-        return expr_temp(reader->arena, binding->temp);
+        return expr_temp(scope->reader.arena, binding->temp);
     Buffer *buffer = binding->buffer;
     bool read = buffer->read; /* arguments are what the header says */
     Offset offset;
-    if (!parse_subscript(reader, &offset))
+    if (!parse_subscript(scope, &offset))
         return NULL;
-    Expr *load = expr_load(reader->arena, buffer, offset.affine);
+    Expr *load = expr_load(scope->reader.arena, buffer, offset.affine);
     load->dynamic = offset.dynamic;
     load->dynamic_factor = offset.dynamic_factor;
     if (buffer->kind == BUFFER_ARGUMENT)
@@ -119,7 +119,7 @@ static Expr *parse_read(Reader *reader)
     return load;
 }
 
-static bool parse_op(Reader *reader, const char *start, const char *word, Op *op)
+static bool parse_op(Scope *scope, const char *start, const char *word, Op *op)
 {
     if (op_find(word, op) && (op_is(*op, ELEMENTWISE) || *op == OP_random))
         return true;
@@ -128,34 +128,34 @@ static bool parse_op(Reader *reader, const char *start, const char *word, Op *op
     for (int i = 0; i < OP_COUNT; i++)
         if (op_is((Op)i, ELEMENTWISE))
             known[count++] = op_name((Op)i);
-    return nest_read_unknown(reader, start, "element-wise operation", word, known, count);
+    return reader_unknown(&scope->reader, start, "element-wise operation", word, known, count);
 }
 
-static Expr *parse_lanes(Reader *reader)
+static Expr *parse_lanes(Scope *scope)
 {
     Op op;
     int64_t lanes;
-    const char *start = reader->at;
-    const char *word = nest_read_word(reader, "add, max or min");
-    if (!word || !parse_op(reader, start, word, &op))
+    const char *start = reader_next(&scope->reader);
+    const char *word = reader_word(&scope->reader, "add, max or min");
+    if (!word || !parse_op(scope, start, word, &op))
         return NULL;
-    const char *name = nest_read_word(reader, "a name for the lane");
-    if (!name || !nest_read_expect_word(reader, "of"))
+    const char *name = reader_word(&scope->reader, "a name for the lane");
+    if (!name || !reader_expect_word(&scope->reader, "of"))
         return NULL;
-    start = reader->at;
-    if (!nest_read_integer(reader, ELEMENT_LIMIT, &lanes))
+    start = reader_next(&scope->reader);
+    if (!reader_integer_within(&scope->reader, ELEMENT_LIMIT, &lanes))
         return NULL;
-    if (lanes < 1 || lanes > READER_LANES_LIMIT) {
-        nest_read_fail(reader, start, "no vector has that many lanes");
+    if (lanes < 1 || lanes > VECTOR_LANES_LIMIT) {
+        reader_error(&scope->reader, start, "no vector has that many lanes");
         return NULL;
     }
-    int scope = reader->binding_count;
-    Var *var = nest_read_bind_var(reader, name);
-    Expr *in = nest_read_expect(reader, "(") ? parse_expr(reader) : NULL;
-    reader->binding_count = scope;
-    if (!in || !nest_read_expect(reader, ")"))
+    int outside = scope->count;
+    Var *var = scope_bind_var(scope, name);
+    Expr *in = reader_expect(&scope->reader, "(") ? parse_expr(scope) : NULL;
+    scope->count = outside;
+    if (!in || !reader_expect(&scope->reader, ")"))
         return NULL;
-    return expr_lanes(reader->arena, op, var, (int)lanes, in);
+    return expr_lanes(scope->reader.arena, op, var, (int)lanes, in);
 }
 
 /* The type of the result, where the operation is not one that names it. */
@@ -178,65 +178,63 @@ static ElementType result_element(Op op, Expr *const *in)
     }
 }
 
-static Expr *parse_apply(Reader *reader, const char *start, const char *word)
+static Expr *parse_apply(Scope *scope, const char *start, const char *word)
 {
     Op op;
     int64_t stream = 0;
     ElementType element = TYPE_F32;
     Expr *in[EXPR_INPUTS];
     int count = 0;
-    if (!parse_op(reader, start, word, &op) || (op == OP_cast && !nest_read_expect(reader, ":")) ||
-        (op == OP_cast && !nest_read_element(reader, &element)) ||
-        (op == OP_random && !nest_read_expect(reader, ":")) ||
-        (op == OP_random && !nest_read_integer(reader, UINT32_MAX, &stream)) ||
-        !nest_read_expect(reader, "("))
+    if (!parse_op(scope, start, word, &op) ||
+        (op == OP_cast && !reader_expect(&scope->reader, ":")) ||
+        (op == OP_cast && !reader_element(&scope->reader, &element)) ||
+        (op == OP_random && !reader_expect(&scope->reader, ":")) ||
+        (op == OP_random && !reader_integer_within(&scope->reader, UINT32_MAX, &stream)) ||
+        !reader_expect(&scope->reader, "("))
         return NULL;
     do {
-        Expr *operand = parse_expr(reader);
+        Expr *operand = parse_expr(scope);
         if (!operand)
             return NULL;
         if (count < EXPR_INPUTS)
             in[count] = operand;
         count++;
-    } while (nest_read_accept(reader, ","));
-    if (!nest_read_expect(reader, ")"))
+    } while (reader_accept(&scope->reader, ","));
+    if (!reader_expect(&scope->reader, ")"))
         return NULL;
     int wanted = op == OP_random ? 4 : op_inputs(op);
     if (count != wanted) {
-        nest_read_fail(
-            reader, start,
-            arena_print(reader->arena, "%s takes %d operands, not %d", word, wanted, count));
+        reader_error(&scope->reader, start, "%s takes %d operands, not %d", word, wanted, count);
         return NULL;
     }
     if (op != OP_cast)
         element = result_element(op, in);
-    Expr *expr = expr_apply(reader->arena, op, element, count, in);
+    Expr *expr = expr_apply(scope->reader.arena, op, element, count, in);
     expr->number = (double)stream;
     return expr;
 }
 
-static Expr *parse_inner(Reader *reader)
+static Expr *parse_inner(Scope *scope)
 {
-    if (*reader->at == '%')
-        return parse_read(reader);
-    const char *start = reader->at;
-    size_t length = nest_read_word_length(reader->at);
-    bool number = length == 3 && (strncmp(start, "inf", 3) == 0 || strncmp(start, "nan", 3) == 0);
-    if (length == 0 || number)
-        return parse_number(reader);
-    const char *word = nest_read_word(reader, "an expression");
+    if (reader_at(&scope->reader, "%"))
+        return parse_read(scope);
+    const char *start = reader_next(&scope->reader);
+    bool number = reader_at_word(&scope->reader, "inf") || reader_at_word(&scope->reader, "nan");
+    if (number || !reader_at_word(&scope->reader, NULL))
+        return parse_number(scope);
+    const char *word = reader_word(&scope->reader, "an expression");
     if (strcmp(word, "index") == 0)
-        return parse_index(reader);
+        return parse_index(scope);
     if (strcmp(word, "lanes") == 0)
-        return parse_lanes(reader);
-    return parse_apply(reader, start, word);
+        return parse_lanes(scope);
+    return parse_apply(scope, start, word);
 }
 
-Expr *parse_expr(Reader *reader)
+Expr *parse_expr(Scope *scope)
 {
-    if (!nest_read_deeper(reader))
+    if (!scope_deeper(scope))
         return NULL;
-    Expr *expr = parse_inner(reader);
-    reader->depth--;
+    Expr *expr = parse_inner(scope);
+    scope->depth--;
     return expr;
 }

@@ -16,7 +16,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "ir/parse_text.h"
+#include "ir/reader.h"
 #include "ir/shape.h"
 #include "ir/text.h"
 #include "ir/verify.h"
@@ -215,8 +215,7 @@ static bool parse_op(Parser *p, Op *op)
         return reader_error(&p->reader, at, "inputs stand in the function's first line");
     for (int i = 0; i < OP_COUNT; i++)
         names[i] = op_name((Op)i);
-    return reader_error(&p->reader, at, "unknown operation \"%s\"%s", word,
-                        suggestion(&p->reader, word, names, OP_COUNT));
+    return reader_unknown(&p->reader, at, "operation", word, names, OP_COUNT);
 }
 
 static bool parse_operands(Parser *p, Node ***in, int *count)

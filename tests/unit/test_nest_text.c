@@ -176,24 +176,24 @@ Test(nest_text, affine)
 Test(nest_text, errors)
 {
     check_error("kernel @a(%x: f33[4]) {}",
-                "test.nest:1:15: unknown element type \"f33\", did you mean \"f32\"");
+                "test.nest:1:15: unknown element type \"f33\", did you mean \"f32\"?");
     check_error("kernel @b(out %y: f32[4]) {\n  for i = 0..4 { %y[j] = 0 }\n}\n",
-                "test.nest:2:21: unknown loop variable \"j\", did you mean \"i\"");
+                "test.nest:2:21: unknown loop variable \"j\", did you mean \"i\"?");
     check_error("kernel @c(out %y: f32[4]) { fro i = 0..4 {} }",
-                "test.nest:1:29: unknown statement \"fro\", did you mean \"for\"");
+                "test.nest:1:29: unknown statement \"fro\", did you mean \"for\"?");
     check_error("kernel @d(out %y: f32[4]) { %y[0] = epx(1) }",
-                "test.nest:1:37: unknown element-wise operation \"epx\", did you mean \"exp\"");
+                "test.nest:1:37: unknown element-wise operation \"epx\", did you mean \"exp\"?");
     check_error("kernel @e(out %y: f32[4]) { %y[0] = add(1) }",
                 "test.nest:1:37: add takes 2 operands, not 1");
     check_error("kernel @f(out %out: f32[4]) { %oat[0] = 1 }",
-                "test.nest:1:31: unknown name \"oat\", did you mean \"out\"");
+                "test.nest:1:31: unknown name \"oat\", did you mean \"out\"?");
     check_error("kernel @g(out %y: f32[4]) { %y[0] 1 }",
-                "test.nest:1:35: expected \"=\", \"+=\", \"max=\" or \"min=\", not \"1\"");
+                "test.nest:1:35: expected \"=\", \"+=\", \"max=\" or \"min=\" instead of \"1\"");
     check_error("kernel @h(out %y: f32[4]) { %y[0] = 1",
-                "test.nest:1:38: expected a statement before the end");
+                "test.nest:1:38: expected a statement instead of the end of the text");
     check_error("kernel @i(out %y: f32[99999999999999]) {}",
-                "test.nest:1:23: the number is too large");
-    check_error("", "test.nest:1:1: expected \"kernel\" before the end");
+                "test.nest:1:23: this number is too large");
+    check_error("", "test.nest:1:1: expected \"kernel\" instead of the end of the text");
 }
 
 Test(nest_text, several_errors)
@@ -204,7 +204,7 @@ Test(nest_text, several_errors)
     cr_assert_null(kernel_parse(arena, diag, "t",
                                 "kernel @a(x) {}\nkernel @b() {}\nkernel @c() { x }\n", &count));
     cr_assert_eq(diag->error_count, 2);
-    cr_assert_str_eq(diag->messages[0], "t:1:11: expected a %name, not \"x)\"");
+    cr_assert_str_eq(diag->messages[0], "t:1:11: expected a %name instead of \"x\"");
     cr_assert_str_eq(diag->messages[1], "t:3:15: unknown statement \"x\"");
     arena_destroy(arena);
 }

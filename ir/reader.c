@@ -1,5 +1,5 @@
-/* Reads the tokens of the graph text; see parse_text.h. */
-#include "ir/parse_text.h"
+/* Reads the tokens of both text forms; see reader.h. */
+#include "ir/reader.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -40,6 +40,14 @@ bool reader_error(Reader *r, const char *at, const char *format, ...)
     return diag_error(r->diag, reader_place(r, at), "%s", reason);
 }
 
+bool reader_unknown(Reader *r, const char *at, const char *what, const char *word,
+                    const char *const *known, int count)
+{
+    const char *near = nearest_name(word, known, count);
+    return reader_error(r, at, "unknown %s \"%s\"%s%s%s", what, word,
+                        near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
 void reader_skip(Reader *r)
 {
     for (;;) {
@@ -50,6 +58,12 @@ void reader_skip(Reader *r)
         else
             return;
     }
+}
+
+const char *reader_next(Reader *r)
+{
+    reader_skip(r);
+    return r->cursor;
 }
 
 bool reader_at(Reader *r, const char *symbol)
@@ -82,11 +96,15 @@ static const char *found(Reader *r)
     return arena_print(r->arena, "\"%.*s\"", (int)length, r->cursor);
 }
 
+bool reader_expected(Reader *r, const char *what)
+{
+    reader_skip(r);
+    return reader_error(r, r->cursor, "expected %s instead of %s", what, found(r));
+}
+
 bool reader_expect(Reader *r, const char *symbol)
 {
-    if (reader_accept(r, symbol))
-        return true;
-    return reader_error(r, r->cursor, "expected \"%s\" instead of %s", symbol, found(r));
+    return reader_accept(r, symbol) || reader_expected(r, arena_print(r->arena, "\"%s\"", symbol));
 }
 
 bool reader_at_end(Reader *r)
@@ -112,7 +130,7 @@ const char *reader_word(Reader *r, const char *what)
 {
     reader_skip(r);
     if (r->failed || !starts_word(*r->cursor)) {
-        reader_error(r, r->cursor, "expected %s instead of %s", what, found(r));
+        reader_expected(r, what);
         return NULL;
     }
     size_t length = word_length(r->cursor);
@@ -121,14 +139,26 @@ const char *reader_word(Reader *r, const char *what)
     return word;
 }
 
-bool reader_accept_word(Reader *r, const char *word)
+bool reader_at_word(Reader *r, const char *word)
 {
     reader_skip(r);
+    if (r->failed || !word)
+        return !r->failed && starts_word(*r->cursor);
     size_t length = strlen(word);
-    if (r->failed || word_length(r->cursor) != length || strncmp(r->cursor, word, length) != 0)
+    return word_length(r->cursor) == length && strncmp(r->cursor, word, length) == 0;
+}
+
+bool reader_accept_word(Reader *r, const char *word)
+{
+    if (!reader_at_word(r, word))
         return false;
-    r->cursor += length;
+    r->cursor += strlen(word);
     return true;
+}
+
+bool reader_expect_word(Reader *r, const char *word)
+{
+    return reader_accept_word(r, word) || reader_expected(r, arena_print(r->arena, "\"%s\"", word));
 }
 
 /* \" \\ and \x1f; the value of one, past which the cursor goes, or -1. A NUL would cut the name
@@ -177,7 +207,7 @@ const char *reader_name(Reader *r, char sigil, const char *what)
 {
     reader_skip(r);
     if (r->failed || (sigil && *r->cursor != sigil)) {
-        reader_error(r, r->cursor, "expected %s instead of %s", what, found(r));
+        reader_expected(r, what);
         return NULL;
     }
     r->cursor += sigil != 0;
@@ -192,7 +222,7 @@ const char *reader_name(Reader *r, char sigil, const char *what)
         kind = '$';
     }
     if (length == 0 || length > INT16_MAX) {
-        reader_error(r, r->cursor, "expected %s instead of %s", what, found(r));
+        reader_expected(r, what);
         return NULL;
     }
     const char *name = arena_print(r->arena, "%c%.*s", kind, (int)length, r->cursor);
@@ -207,20 +237,28 @@ bool reader_integer(Reader *r, int64_t *value)
     errno = 0;
     long long number = strtoll(r->cursor, &end, 10);
     if (r->failed || end == r->cursor)
-        return reader_error(r, r->cursor, "expected an integer instead of %s", found(r));
+        return reader_expected(r, "an integer");
     if (errno == ERANGE)
         return reader_error(r, r->cursor, "this number is too large");
-    if (*end == '.' || starts_word(*end))
+    if ((*end == '.' && end[1] != '.') || starts_word(*end)) /* but 0..64 is two of them */
         return reader_error(r, r->cursor, "this is no integer");
     r->cursor = end;
     *value = number;
     return true;
 }
 
+bool reader_integer_within(Reader *r, int64_t limit, int64_t *value)
+{
+    const char *at = reader_next(r);
+    if (!reader_integer(r, value))
+        return false;
+    return (*value <= limit && *value >= -limit) || reader_error(r, at, "this number is too large");
+}
+
 static bool end_number(Reader *r, char *end)
 {
     if (r->failed || end == r->cursor)
-        return reader_error(r, r->cursor, "expected a number instead of %s", found(r));
+        return reader_expected(r, "a number");
     if (*end == '.' || isalnum((unsigned char)*end))
         return reader_error(r, r->cursor, "this is no number");
     r->cursor = end;
@@ -265,24 +303,19 @@ bool reader_element(Reader *r, ElementType *element)
     const char *names[TYPE_COUNT];
     for (int i = 0; i < TYPE_COUNT; i++)
         names[i] = element_name((ElementType)i);
-    reader_skip(r);
-    const char *at = r->cursor, *word = reader_word(r, "an element type");
+    const char *at = reader_next(r), *word = reader_word(r, "an element type");
     if (!word)
         return false;
     if (element_find(word, element))
         return true;
-    const char *nearest = nearest_name(word, names, TYPE_COUNT);
-    return reader_error(r, at, "unknown element type \"%s\"%s%s%s", word,
-                        nearest ? ", did you mean \"" : "", nearest ? nearest : "",
-                        nearest ? "\"?" : "");
+    return reader_unknown(r, at, "element type", word, names, TYPE_COUNT);
 }
 
 bool reader_type(Reader *r, TensorType *type)
 {
     IntList dims;
     ElementType element;
-    reader_skip(r);
-    const char *at = r->cursor;
+    const char *at = reader_next(r);
     if (!reader_element(r, &element) || !reader_list(r, &dims))
         return false;
     if (dims.count > RANK_LIMIT)
@@ -310,8 +343,7 @@ static bool read_element(Reader *r, ElementType element, void *data)
         return reader_float(r, data);
     if (element == TYPE_F64)
         return reader_number(r, data);
-    reader_skip(r);
-    const char *at = r->cursor;
+    const char *at = reader_next(r);
     if (!reader_integer(r, &value))
         return false;
     if (value < least[element] || value > most[element])
@@ -359,8 +391,7 @@ static unsigned hex_digit(char c)
 
 const void *reader_data(Reader *r, const TensorType *type)
 {
-    reader_skip(r);
-    const char *start = r->cursor;
+    const char *start = reader_next(r);
     if (!reader_accept(r, "0x"))
         return read_numbers(r, type);
     size_t digits = strspn(r->cursor, "0123456789abcdefABCDEF"), size = (size_t)type_bytes(type);
