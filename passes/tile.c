@@ -303,8 +303,10 @@ static void add_packing(Contraction *c)
 
 typedef struct Block {
     int rows, vectors;
-    int64_t real; /* outputs across; the last vector may be part full */
-    Affine i, j;  /* its first row and column */
+    int64_t real;     /* outputs across; the last vector may be part full */
+    Affine i, j;      /* its first row and column */
+    Affine first_row; /* of the rows that are gone through together */
+    int64_t row_count;
     const Var *r, *u, *v;
 } Block;
 
@@ -379,14 +381,16 @@ static Stmt *column_loops(Contraction *c, Block block);
 static Stmt *row_loops(Contraction *c, Block block)
 {
     const Axis *row = c->row < 0 ? NULL : &c->outer[c->row];
-    int64_t extent = row ? row->extent : 1, full = extent / c->rows * c->rows;
+    int64_t extent = block.row_count, full = extent / c->rows * c->rows;
     Stmt *all = NULL;
     for (int part = 0; part < 2; part++) {
         int64_t begin = part ? full : 0, end = part ? extent : full;
         block.rows = part ? (int)(extent - full) : c->rows;
         if (begin == end)
             continue;
-        block.i = row ? affine_var(c->arena, row->var, 1) : affine_number(0);
+        block.i = block.first_row;
+        if (row)
+            block.i = affine_add(c->arena, block.i, affine_var(c->arena, row->var, 1));
         Stmt *body = inner_rows(c) ? emit_block(c, &block) : column_loops(c, block);
         if (row)
             body = stmt_loop(c->arena, LOOP_SERIAL, row->var, begin, end, block.rows, body);
@@ -437,13 +441,49 @@ static bool inner_rows(const Contraction *c)
     return blocks < 16 || panels > (int64_t)c->target->l2_kib * 512;
 }
 
+static Block all_rows(const Contraction *c)
+{
+    return (Block){.row_count = c->row < 0 ? 1 : c->outer[c->row].extent};
+}
+
+/* Rows whose part of A stays in the second-level cache while one panel of B after the other goes
+ * by. */
+static int64_t rows_at_once(const Contraction *c)
+{
+    int64_t rows = all_rows(c).row_count, bytes = c->depth * element_bytes(c->element);
+    int64_t fit = (int64_t)c->target->l2_kib * 512 / bytes / c->rows * c->rows;
+    int64_t least = (int64_t)c->rows * PACK_ROWS;
+    fit = fit > least ? fit : least;
+    return rows <= fit + fit / 2 ? rows : fit;
+}
+
+/* Panels inside, rows innermost; all rows at once, or in parts that fit the cache. */
+static Stmt *row_parts(Contraction *c)
+{
+    Block block = all_rows(c);
+    int64_t extent = block.row_count, at_once = rows_at_once(c), full = extent / at_once * at_once;
+    if (at_once == extent)
+        return column_loops(c, block);
+    Stmt *all = NULL;
+    for (int part = 0; part < 2; part++) {
+        int64_t begin = part ? full : 0, end = part ? extent : full;
+        if (begin == end)
+            continue;
+        const Var *rows = kernel_var(c->arena, c->kernel, "rows");
+        block.first_row = affine_var(c->arena, rows, 1);
+        block.row_count = part ? extent - full : at_once;
+        all = stmt_append(all, stmt_loop(c->arena, LOOP_SERIAL, rows, begin, end, block.row_count,
+                                         column_loops(c, block)));
+    }
+    return all;
+}
+
 static Stmt *tile(Contraction *c)
 {
     choose_block(c);
     if (should_pack(c))
         add_packing(c);
-    Block block = {0};
-    Stmt *body = inner_rows(c) ? column_loops(c, block) : other_loops(c, row_loops(c, block));
+    Stmt *body = inner_rows(c) ? row_parts(c) : other_loops(c, row_loops(c, all_rows(c)));
     for (int i = c->outer_count - 1; i >= 0; i--) /* loops that move B: batches, groups */
         if (i != c->vector && c->outer[i].b != 0)
             body =

@@ -225,6 +225,8 @@ static const char *const large[] = {
     "  %1: f32[61,50] = transpose %w order=[1,0]\n  %2: f32[37,50] = matmul %x, %1\n"
     "  %3: f32[61,37] = transpose %x order=[1,0]\n  %4: f32[50,37] = matmul %w, %3\n  return %2, "
     "%4 } }",
+    "program @row_parts { fn @main(%x: f32[331,700], %w: f32[700,24]) -> f32[331,24] {\n"
+    "  %1: f32[331,24] = matmul %x, %w\n  return %1 } }",
     "program @batched { fn @main(%x: f32[3,2,19,16], %w: f32[2,16,33]) -> f32[3,2,19,33] {\n"
     "  %1: f32[3,2,19,33] = matmul %x, %w\n  return %1 } }",
     "program @rows {\n"
