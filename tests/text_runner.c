@@ -24,7 +24,8 @@
  *
  * Whatever comes out must print, parse and print to the same text, and where the steps keep the
  * meaning, compute what the input computes: that is tried on random numbers. Of a file of Markdown
- * the fenced blocks that begin with `// ----` are read.
+ * the fenced blocks that begin with `// ----` are read; one without steps and expectation must come
+ * out as it is.
  *
  *     text_runner [--update] FILE...      --update writes what comes out into the files as what is
  * expected */
@@ -332,13 +333,14 @@ static const char *next_line(const char *line)
     return end ? end + 1 : line + strlen(line);
 }
 
-/* The lines from *line up to the next that begins with `first` or `second`, blank lines at the end
- * left out */
+/* The lines from *line up to the next that begins with `first`, `second` or a new case, blank lines
+ * at the end left out */
 static const char *take_until(Arena *arena, const char **line, const char *first,
                               const char *second)
 {
     const char *start = *line, *end = *line;
-    for (; **line && !starts(*line, first) && !starts(*line, second); *line = next_line(*line))
+    for (; **line && !starts(*line, first) && !starts(*line, second) && !starts(*line, "// ----");
+         *line = next_line(*line))
         if (**line != '\n')
             end = next_line(*line);
     return arena_copy_bytes(arena, start, (size_t)(end - start));
@@ -357,6 +359,12 @@ static const char *take_rest(Arena *arena, const char **line, const char *prefix
     return arena_copy_bytes(arena, start, length);
 }
 
+static bool is_markdown(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 3 && strcmp(path + length - 3, ".md") == 0;
+}
+
 static bool read_case(Arena *arena, Diag *diag, File *file, const char **line)
 {
     if (file->count == CASE_LIMIT)
@@ -371,19 +379,18 @@ static bool read_case(Arena *arena, Diag *diag, File *file, const char **line)
     c->input = take_until(arena, line, "// expect:", "// error:");
     c->whole = starts(c->input, "program ");
     c->kernels = starts(c->input, "kernel ");
-    if (!**line)
+    bool ends = starts(*line, "// expect:") || starts(*line, "// error:");
+    if (!ends && is_markdown(file->path) && !*c->run) {
+        c->expected = c->input;
+        return true;
+    }
+    if (!ends)
         return diag_error(diag, file->path, "\"%s\" has no line \"// expect:\" or \"// error:\"",
                           c->title);
     c->expects_error = starts(*line, "// error:");
     *line = next_line(*line);
     c->expected = take_until(arena, line, "// ----", "// ----");
     return true;
-}
-
-static bool is_markdown(const char *path)
-{
-    size_t length = strlen(path);
-    return length > 3 && strcmp(path + length - 3, ".md") == 0;
 }
 
 /* The insides of the fenced blocks that are cases, one after another. */

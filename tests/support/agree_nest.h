@@ -6,7 +6,8 @@
 #include "passes/schedule_kernel.h"
 
 /* One call of `before` against the pieces it became; exact: to the last bit, else but for the order
- * of sums. An error in `diag` for the first difference, and for whatever nest_run() refuses. */
+ * of sums. An error in `diag` for the first difference, and for whatever nest_run() refuses. A call
+ * of more than a quarter of a million steps would take minutes, and is not tried. */
 bool pieces_agree(Diag *diag, const Kernel *before, const Pieces *after, bool exact);
 
 /* Each function of the program as the evaluator sees it against its schedule, states included. */
