@@ -41,11 +41,20 @@ is '--stop-after=tile knows no threads yet' "$(printf '%s\n' "$out" | grep -c 'p
 run "$INGOT" build small.json --train --emit=nest --print-after=cse -o nest2
 matches '--print-after=cse' "$err" '^// after cse$'
 same_bytes '--print-after changes nothing' nest.file nest2
+for pass in lower vectorize plan; do
+    run "$INGOT" build small.json --train --emit=nest --print-after=$pass -o nest3
+    matches "--print-after=$pass" "$err" "^// after $pass\$"
+done
+matches '--print-after=plan prints calls' "$err" '^schedule @train_step'
+same_bytes '--stop-after=plan is all of it' nest.file <("$INGOT" build small.json --train --stop-after=plan)
+run "$INGOT" build small.json --stop-after=vectorise
+is 'a pass of the loop level nearly named' "$code $out$err" '1 --stop-after: there is no pass "vectorise", did you mean "vectorize"; docs/passes.md lists them'
 run "$INGOT" build small.json --print-after=cess --emit=graph
 is '--print-after of an unknown pass' "$code $out$err" '1 --print-after: there is no pass "cess", did you mean "cse"; docs/passes.md lists them'
 run "$INGOT" build small.json --stop-after=cess
 is '--stop-after of an unknown pass' "$code $out$err" '1 --stop-after: there is no pass "cess", did you mean "cse"; docs/passes.md lists them'
 run "$INGOT" build small.json --time-passes -o timed
 matches '--time-passes' "$err" '^simplify +[0-9]+ +[0-9]+ +[0-9.]+$'
+matches '--time-passes, the loop level' "$err" '^vectorize +[0-9]+ +[0-9.]+$'
 matches '--time-passes, codegen' "$err" '^codegen +[0-9.]+ ms$'
 finish
