@@ -20,21 +20,32 @@
 
 enum { MEMBER_LIMIT = 48 }; /* more would only spill registers */
 
-bool node_is_generated(const Node *node)
+/* Operations it takes to compute a generated value again; -1 when it is not generated, or takes
+ * more than `budget`: then it is computed once, like anything else. */
+static int generated_cost(const Node *node, int budget)
 {
     if (node->op == OP_iota || node->op == OP_random)
-        return true;
-    if (!op_is(node->op, ELEMENTWISE))
-        return false;
+        return 1;
+    if (!op_is(node->op, ELEMENTWISE) || budget <= 1)
+        return -1;
+    int cost = 1;
     bool any = false;
     for (int i = 0; i < node->in_count; i++) {
-        const Node *in = node->in[i];
-        bool number = in->op == OP_constant && in->type.rank == 0;
-        if (!number && !node_is_generated(in))
-            return false;
-        any = any || !number;
+        if (node->in[i]->op == OP_constant && node->in[i]->type.rank == 0)
+            continue;
+        int more = generated_cost(node->in[i], budget - cost);
+        if (more < 0 || cost + more > budget)
+            return -1;
+        cost += more;
+        any = true;
     }
-    return any;
+    return any ? cost : -1;
+}
+
+bool node_is_generated(const Node *node)
+{
+    enum { BUDGET = 24 };
+    return generated_cost(node, BUDGET) >= 0;
 }
 
 bool reshape_is_affine(const Node *reshape)
