@@ -5,7 +5,8 @@
 #include "ir/nest.h"
 
 void kernel_print(const Kernel *kernel, Text *text);
-void schedule_print(const Schedule *schedule, Text *text); /* slots with their places, calls, barriers */
+void schedule_print(const Schedule *schedule,
+                    Text *text); /* slots with their places, calls, barriers */
 void module_print(const Module *module, Text *text);
 
 /* One or more kernels; NULL and errors with line and column otherwise. *count of them. */

@@ -18,7 +18,10 @@
 
 #include <stdlib.h>
 
-enum { MEMBER_LIMIT = 48 }; /* more would only spill registers */
+enum {
+    MEMBER_LIMIT = 48, /* more would only spill registers */
+    COPIES = 4         /* times one inlined value is spelled out in its reader, at most */
+};
 
 /* Operations it takes to compute a generated value again; -1 when it is not generated, or takes
  * more than `budget`: then it is computed once, like anything else. */
@@ -100,16 +103,21 @@ Node *fusion_source(const Fusion *fusion, Node *node)
 typedef struct Uses {
     int *count;  /* by Node.id: readers, results and updates */
     Node **user; /* by Node.id: one of the readers */
+    int *copies; /* by Node.id: how often its only reader uses it; later, how often it is spelled
+                    out */
 } Uses;
 
 static Uses count_uses(Arena *arena, const Function *f)
 {
     Uses uses = {ARENA_ARRAY(arena, int, f->node_count + 1),
-                 ARENA_ARRAY(arena, Node *, f->node_count + 1)};
+                 ARENA_ARRAY(arena, Node *, f->node_count + 1),
+                 ARENA_ARRAY(arena, int, f->node_count + 1)};
     for (int n = 0; n < f->node_count; n++) {
         for (int i = 0; i < f->nodes[n]->in_count; i++) {
-            uses.count[f->nodes[n]->in[i]->id]++;
-            uses.user[f->nodes[n]->in[i]->id] = f->nodes[n];
+            int in = f->nodes[n]->in[i]->id;
+            uses.count[in] += uses.user[in] != f->nodes[n]; /* x in x·x is read by one */
+            uses.copies[in] = uses.user[in] == f->nodes[n] ? 2 : 1;
+            uses.user[in] = f->nodes[n];
         }
     }
     for (int r = 0; r < f->result_count; r++)
@@ -129,7 +137,9 @@ static void mark_inlined(Fusion *fusion, const Uses *uses)
         const Node *user = uses->user[n];
         bool reduces = op_is(user->op, REDUCES) ||
                        (fusion->inlined[user->id] && type_same_dims(&user->type, &node->type));
-        fusion->inlined[n] = reduces && node->type.rank > 0;
+        if (fusion->inlined[user->id])
+            uses->copies[n] *= uses->copies[user->id];
+        fusion->inlined[n] = reduces && node->type.rank > 0 && uses->copies[n] <= COPIES;
     }
 }
 

@@ -105,3 +105,25 @@ void visit_loads(const Expr *expr, VisitLoad *visit, void *argument)
     for (int i = 0; i < expr->in_count; i++)
         visit_loads(expr->in[i], visit, argument);
 }
+
+static void mark_expr_arguments(const Expr *expr, bool *used)
+{
+    if (!expr)
+        return;
+    if (expr->kind == EXPR_LOAD && expr->buffer->kind == BUFFER_ARGUMENT)
+        used[expr->buffer->index] = true;
+    mark_expr_arguments(expr->dynamic, used);
+    for (int i = 0; i < expr->in_count; i++)
+        mark_expr_arguments(expr->in[i], used);
+}
+
+void mark_arguments(const Stmt *s, bool *used)
+{
+    for (; s; s = s->next) {
+        if (s->kind == STMT_STORE && s->buffer->kind == BUFFER_ARGUMENT)
+            used[s->buffer->index] = true;
+        mark_expr_arguments(s->value, used);
+        mark_expr_arguments(s->dynamic, used);
+        mark_arguments(s->body, used);
+    }
+}

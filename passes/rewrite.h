@@ -26,6 +26,9 @@ Stmt *rewrite_stmts(Arena *arena, const Stmt *stmt, const Replace *replace);
 /* `for i = 0..n { … }`: serial, from 0, by 1: what lowering makes and no pass has touched. */
 bool is_plain_loop(const Stmt *stmt);
 
+/* used[i] = true for each argument i of the kernel that the statements read or store. */
+void mark_arguments(const Stmt *stmt, bool *used);
+
 /* Calls visit(argument, affine) for every offset and index in the list, bodies included. */
 typedef void VisitAffine(void *argument, Affine affine);
 void visit_affines(const Stmt *stmt, VisitAffine *visit, void *argument);

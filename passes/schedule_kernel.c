@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "ir/nest_text.h"
+#include "passes/rewrite.h"
 
 typedef void PiecesPass(Pieces *pieces);
 
@@ -137,6 +138,26 @@ static int insert_packings(Pieces *pieces, int place, const Packings *packings, 
     return place;
 }
 
+/* An operand that is only read packed is no argument any more: nothing has to wait for it or keep
+ * it. */
+static void drop_unused_arguments(Pieces *pieces, Piece *piece)
+{
+    Kernel *kernel = piece->kernel;
+    bool *used = ARENA_ARRAY(pieces->arena, bool, kernel->argument_count + 1);
+    mark_arguments(kernel->body, used);
+    int kept = 0;
+    for (int a = 0; a < kernel->argument_count; a++) {
+        if (!used[a])
+            continue;
+        Buffer *buffer = kernel->arguments[a];
+        buffer->index = kept;
+        buffer->name = arena_print(pieces->arena, "p%d", kept);
+        piece->arguments[kept] = piece->arguments[a];
+        kernel->arguments[kept++] = buffer;
+    }
+    kernel->argument_count = kept;
+}
+
 static void run_tile(Pieces *pieces)
 {
     for (int i = 0; i < pieces->count; i++) {
@@ -145,6 +166,8 @@ static void run_tile(Pieces *pieces)
         int before = kernel->argument_count;
         tile_contractions(pieces->arena, pieces->target, kernel, &packings);
         i = insert_packings(pieces, i, &packings, before);
+        if (packings.count)
+            drop_unused_arguments(pieces, &pieces->list[i]);
     }
 }
 

@@ -136,28 +136,6 @@ static Buffer **copy_arguments(Arena *arena, const Kernel *from, Kernel *to, con
     return buffers;
 }
 
-static void mark_expr(const Expr *expr, bool *used)
-{
-    if (!expr)
-        return;
-    if (expr->kind == EXPR_LOAD && expr->buffer->kind == BUFFER_ARGUMENT)
-        used[expr->buffer->index] = true;
-    mark_expr(expr->dynamic, used);
-    for (int i = 0; i < expr->in_count; i++)
-        mark_expr(expr->in[i], used);
-}
-
-static void mark_stmts(const Stmt *s, bool *used)
-{
-    for (; s; s = s->next) {
-        if (s->kind == STMT_STORE && s->buffer->kind == BUFFER_ARGUMENT)
-            used[s->buffer->index] = true;
-        mark_expr(s->value, used);
-        mark_expr(s->dynamic, used);
-        mark_stmts(s->body, used);
-    }
-}
-
 /* Row-major place of one result among all. */
 static Affine result_place(Arena *arena, const Nest *nest, const Var *part)
 {
@@ -191,7 +169,7 @@ static void make_partial(Arena *arena, const Kernel *kernel, const Nest *nest, i
     k->multiply_adds = kernel->multiply_adds;
     k->element_steps = nest->results * nest->depth;
     bool *used = ARENA_ARRAY(arena, bool, kernel->argument_count + 1);
-    mark_stmts(nest->store, used);
+    mark_arguments(nest->store, used);
     split->partial_arguments = ARENA_ARRAY(arena, int, kernel->argument_count + 1);
     Replace replace = {.buffers = copy_arguments(arena, kernel, k, used, split->partial_arguments),
                        .local = nest->local->buffer,
@@ -220,7 +198,7 @@ static void make_combine(Arena *arena, const Kernel *kernel, const Nest *nest, i
     k->next_var = kernel->next_var;
     k->element_steps = split->count;
     bool *used = ARENA_ARRAY(arena, bool, kernel->argument_count + 1);
-    mark_stmts(nest->epilogue, used);
+    mark_arguments(nest->epilogue, used);
     split->combine_arguments = ARENA_ARRAY(arena, int, kernel->argument_count + 2);
     Replace replace = {.buffers = copy_arguments(arena, kernel, k, used, split->combine_arguments),
                        .local = nest->local->buffer,

@@ -154,7 +154,7 @@ static Stmt *along_output(Vectorizer *z, Stmt *loop, int lanes)
 {
     Arena *arena = z->arena;
     int64_t extent = loop->end;
-    int vectors = stmts_work(loop->body) > HEAVY_WORK ? 2 : UNROLL;
+    int vectors = stmts_work(loop->body) >= HEAVY_WORK ? 2 : UNROLL;
     Stmt *all = NULL;
     int64_t done = 0, wide = (int64_t)vectors * lanes;
     if (extent >= wide) {
@@ -270,26 +270,44 @@ static Stmt *along_reduction(Vectorizer *z, Stmt *sum, Expr *first, int lanes)
     return stmt_append(all, combine(z, store, part, vectors, lanes));
 }
 
-/* local acc; acc = first; loops { acc (mode)= … }; rest */
-static Stmt *reduction_block(Vectorizer *z, Stmt *block)
+/* In `local acc; acc = first; loops { acc (mode)= … }; rest`: the innermost loop of the sum, when
+ * its loads follow memory along it and there is a vector's worth of them; else NULL. */
+static Stmt *sum_along_memory(const Vectorizer *z, Stmt *block)
 {
-    if (block->kind != STMT_LOCAL || block->buffer->count != 1 || !block->next ||
+    if (!block || block->kind != STMT_LOCAL || block->buffer->count != 1 || !block->next ||
         block->next->kind != STMT_STORE || block->next->value->kind != EXPR_NUMBER ||
         !block->next->next || block->next->next->kind != STMT_LOOP)
-        return block;
-    Stmt *sum = block->next->next, *rest = sum->next;
-    Stmt *inner = innermost_sum(sum, block->buffer);
+        return NULL;
+    Stmt *inner = innermost_sum(block->next->next, block->buffer);
     int lanes = z->target->vector_bits / 8 / element_bytes(block->buffer->element);
     if (!inner || inner->begin != 0 || inner->step != 1 || inner->end < lanes)
-        return block;
+        return NULL;
     Lanes look = {.var = inner->var, .contiguous = true};
     visit_loads(inner->body->value, look_at_load, &look);
-    if (!look.contiguous || !look.moves)
+    return look.contiguous && look.moves ? inner : NULL;
+}
+
+static Stmt *reduction_block(Vectorizer *z, Stmt *block)
+{
+    if (!sum_along_memory(z, block))
         return block;
+    Stmt *sum = block->next->next, *rest = sum->next;
+    int lanes = z->target->vector_bits / 8 / element_bytes(block->buffer->element);
     sum->next = NULL;
     block->next->next = along_reduction(z, sum, block->next->value, lanes);
     stmt_append(block, rest);
     return block;
+}
+
+/* From one output to the next the loads jump; along the sum they do not: rows of a matrix. */
+static bool better_along_reduction(const Vectorizer *z, const Stmt *loop)
+{
+    const Stmt *inner = sum_along_memory(z, loop->body);
+    if (!inner)
+        return false;
+    Lanes look = {.var = loop->var, .contiguous = true};
+    visit_loads(inner->body->value, look_at_load, &look);
+    return !look.contiguous;
 }
 
 /* ---- both ---- */
@@ -323,8 +341,8 @@ static Stmt *vectorize_loop(Vectorizer *z, Stmt *loop)
     Stores stores = {.var = loop->var, .contiguous = true};
     look_at_stores(loop->body, &stores);
     int lanes = z->target->vector_bits / 8 / widest_element(loop->body);
-    if (stores.any && stores.contiguous && loop->end > 1 && loop->end >= lanes / 2 &&
-        !(has_loops(loop->body) && loop->end < lanes && loop->end < 4))
+    if (!better_along_reduction(z, loop) && stores.any && stores.contiguous && loop->end > 1 &&
+        loop->end >= lanes / 2 && !(has_loops(loop->body) && loop->end < lanes && loop->end < 4))
         return along_output(z, loop, lanes);
     loop->body = reduction_block(z, loop->body);
     return loop;
