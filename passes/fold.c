@@ -12,7 +12,7 @@
 #include "ir/eval.h"
 #include "passes/passes.h"
 
-enum { GROWTH_LIMIT = 1 << 16, WORK_LIMIT = 1 << 27 };
+enum { GROWTH_LIMIT = 1 << 16, WORK_LIMIT = 1 << 24 };
 
 static bool generates(Op op)
 {

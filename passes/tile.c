@@ -168,6 +168,8 @@ static double total_cost(const Contraction *c, int64_t row_extent, int64_t width
 static void choose_block(Contraction *c)
 {
     int64_t width = c->outer[c->vector].extent;
+    /* x86 multiplies by an element broadcast from memory; ARM loads several rows' elements first */
+    int spare = c->target->architecture == ARCHITECTURE_X86_64 ? 1 : 4;
     double best = 0;
     c->row = -1;
     for (int row = c->outer_count - 1; row >= -1; row--) {
@@ -176,7 +178,7 @@ static void choose_block(Contraction *c)
         int64_t extent = row < 0 ? 1 : c->outer[row].extent;
         for (int rows = 1; rows <= ROWS_MAX && rows <= extent; rows++) {
             for (int vectors = 1; vectors <= VECTORS_MAX; vectors++) {
-                if (rows * vectors + vectors + 1 > c->target->registers ||
+                if (rows * vectors + vectors + spare > c->target->registers ||
                     (vectors > 1 && (vectors - 1) * c->lanes >= width))
                     break;
                 double cost = total_cost(c, extent, width, rows, vectors) / (double)extent;
