@@ -61,6 +61,9 @@ class Case:
     def inputs_channels_first(self):
         return numpy.ascontiguousarray(numpy.moveaxis(self.inputs, -1, 1)) if self.inputs.ndim == 4 else self.inputs
 
+    def channels_last(self, outputs):
+        return numpy.moveaxis(outputs, 1, -1).copy() if outputs.ndim == 4 else outputs.copy()
+
     def settle(self):
         """Called when only what the engine itself does is left; see worker.py."""
 

@@ -22,6 +22,7 @@ from network import Network
 HERE = os.path.dirname(os.path.abspath(__file__))
 ENGINES = [  # module, engine, mode, Python package, kinds
     ("ingot_library", "ingot", None, None, {"infer", "train"}),
+    ("ingot_frozen", "ingot", "frozen", None, {"infer"}),
     ("ort", "onnxruntime", None, "onnxruntime", {"infer"}),
     ("ov", "openvino", None, "openvino", {"infer"}),
     ("xla", "jax", None, "jax", {"infer", "train"}),
@@ -155,7 +156,7 @@ def size(count):
 def print_rows(rows):
     """Ratios: how many times longer than Ingot; at Ingot's own row, the best peer."""
     good = [r for r in rows if "median_ms" in r]
-    ingot = next((r["median_ms"] for r in good if r["engine"] == "ingot"), None)
+    ingot = min((r["median_ms"] for r in good if r["engine"] == "ingot"), default=None)
     peers = [r["median_ms"] for r in good if r["engine"] != "ingot" and r["agrees"] is not False]
     for i, r in enumerate(rows):
         title = f"{r['name']}, batch {r['batch']}" if i == 0 else ""
@@ -164,7 +165,7 @@ def print_rows(rows):
         if "error" in r:
             print(f"{head} {r['error'][:100]}")
             continue
-        ratio = min(peers) / ingot if r["engine"] == "ingot" and peers else r["median_ms"] / ingot if ingot else None
+        ratio = min(peers) / r["median_ms"] if r["engine"] == "ingot" and peers else r["median_ms"] / ingot if ingot else None
         ceiling = f"{100 * r['ceiling_fraction']:6.1f} %" if "ceiling_fraction" in r else "       -"
         doubt = "" if r["agrees"] else "  not compared" if r["agrees"] is None else "  DISAGREES"
         print(f"{head} {r['median_ms']:11.4f} {100 * r.get('spread', 0):6.1f} % "
@@ -181,7 +182,7 @@ def mean_of_ratios(rows):
             cases.setdefault(key, {}).setdefault(r["engine"] == "ingot", []).append(r["median_ms"])
     for key, times in cases.items():
         if len(times) == 2:
-            groups.setdefault(key[:3], []).append(min(times[False]) / times[True][0])
+            groups.setdefault(key[:3], []).append(min(times[False]) / min(times[True]))
     for (kind, threads, batch), ratios in sorted(groups.items()):
         mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
         of = f"{kind}, batch {batch}" if batch else kind

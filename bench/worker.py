@@ -6,6 +6,8 @@
 peak_bytes is the most memory of the process while it ran, less what it had before the engine was loaded:
 the engine's code, its copy of the weights, its temporaries."""
 
+import ctypes
+import gc
 import importlib
 import os
 import pickle
@@ -27,6 +29,8 @@ class Worker:
     base = 0
 
     def settle(self):
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
         self.base = status("VmRSS")
 
     def open(self, module, case, threads, folder, ingot):

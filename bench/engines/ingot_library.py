@@ -10,7 +10,7 @@ import numpy
 
 from engines import STEPS
 
-KINDS = {"infer", "train"}
+FREEZE = False
 POINTER = ctypes.c_void_p
 
 
@@ -22,7 +22,7 @@ class Options(ctypes.Structure):
 class Engine:
     def __init__(self, case, threads):
         self.case, network = case, case.network
-        base = os.path.join(case.folder, case.file_name)
+        base = os.path.join(case.folder, f"{case.file_name}.{threads}" + ".frozen" * FREEZE)
         weights = base + ".safetensors"
         network.save(weights)
         with open(base + ".json", "w", encoding="utf-8") as file:
@@ -32,7 +32,7 @@ class Engine:
         if case.kind == "train":
             command += ["--train", f"--train-batch={case.batch}"]
         else:
-            command += ["--freeze", f"--batch={case.batch}"]
+            command += [f"--batch={case.batch}"] + ["--freeze"] * FREEZE
         start = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:

@@ -8,11 +8,10 @@ import onnx
 
 from export import export
 
-KINDS = {"infer"}
-
 
 class Engine:
     def __init__(self, case, threads):
+        self.case = case
         path = os.path.join(case.folder, f"{case.file_name}.{threads}.ort.onnx")
         onnx.save(export(case.network, case.batch), path)
         self.artefact_bytes = os.path.getsize(path)
@@ -37,4 +36,4 @@ class Engine:
         self.session.run_with_iobinding(self.binding)
 
     def outputs(self):
-        return self.output.numpy()
+        return self.case.channels_last(self.output.numpy())

@@ -7,11 +7,10 @@ import onnx
 
 from export import export
 
-KINDS = {"infer"}
-
 
 class Engine:
     def __init__(self, case, threads):
+        self.case = case
         path = os.path.join(case.folder, f"{case.file_name}.{threads}.ov.onnx")
         onnx.save(export(case.network, case.batch), path)
         self.artefact_bytes = os.path.getsize(path)
@@ -30,4 +29,4 @@ class Engine:
         self.request.infer()
 
     def outputs(self):
-        return self.request.get_output_tensor().data.copy()
+        return self.case.channels_last(self.request.get_output_tensor().data)

@@ -7,7 +7,6 @@ import numpy
 from engines import STEPS
 from export import dense_weight
 
-KINDS = {"infer", "train"}
 COMPILED = False
 
 
@@ -80,6 +79,7 @@ class Engine:
     artefact_bytes = None
 
     def __init__(self, case, threads):
+        self.case = case
         first = numpy.ascontiguousarray(case.inputs_channels_first())
         case.settle()
         import torch
@@ -135,4 +135,4 @@ class Engine:
             self.y = self.net(self.x)
 
     def outputs(self):
-        return numpy.array(self.losses) if self.losses else self.y.numpy()
+        return numpy.array(self.losses) if self.losses else self.case.channels_last(self.y.numpy())

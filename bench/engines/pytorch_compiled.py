@@ -2,8 +2,6 @@
 
 from engines import pytorch as eager
 
-KINDS = {"infer", "train"}
-
 
 class Engine(eager.Engine):
     def __init__(self, case, threads):

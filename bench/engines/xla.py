@@ -6,8 +6,6 @@ import numpy
 
 from engines import STEPS
 
-KINDS = {"infer", "train"}
-
 
 def forward(jax, network, weights, x, training):
     """The output, and the running statistics after this batch."""
