@@ -7,7 +7,6 @@
 #include "ir/eval.h"
 #include "tests/support/nest_run.h"
 #include "tests/support/random_graph.h"
-#include "tests/support/schedule_run.h"
 
 enum { MEMBERS = 3, TOO_MUCH = 1 << 18 };
 
@@ -147,15 +146,26 @@ static Outcome evaluate(Arena *arena, const Function *f, const Module *module, c
     return outcome;
 }
 
-static bool function_agrees(Arena *arena, Diag *diag, const Function *f, const Module *module,
+typedef struct Way { /* of running a module */
+    const KernelRunner *runner;
+    int members;
+    const Module *module;
+} Way;
+
+static bool run_schedule(const Way *way, Diag *diag, const Schedule *schedule, const Data *data)
+{
+    return schedule_run_with(way->runner, schedule, diag, data->inputs, data->states,
+                             way->module->state_bytes, data->results, way->members);
+}
+
+static bool function_agrees(Arena *arena, Diag *diag, const Function *f, const Way *way,
                             const Schedule *schedule)
 {
+    const Module *module = way->module;
     Data data = make_data(arena, f, module);
     Outcome wanted = evaluate(arena, f, module, &data);
-    int64_t states = module->state_bytes;
-    bool same = (!module->prepare ||
-                 schedule_run(module->prepare, diag, NULL, data.states, states, NULL, 1)) &&
-                schedule_run(schedule, diag, data.inputs, data.states, states, data.results, 1);
+    bool same = (!module->prepare || run_schedule(way, diag, module->prepare, &data)) &&
+                run_schedule(way, diag, schedule, &data);
     for (int i = 0; same && i < f->result_count; i++) {
         Value found = value_read(arena, f->results[i].node->type, data.results[i]);
         const char *what = arena_print(arena, "@%s, result %d", f->name, i);
@@ -171,12 +181,19 @@ static bool function_agrees(Arena *arena, Diag *diag, const Function *f, const M
     return same;
 }
 
-bool module_agrees(Diag *diag, const Program *program, const Module *module)
+bool module_agrees_with(const KernelRunner *runner, int members, Diag *diag, const Program *program,
+                        const Module *module)
 {
     Arena *arena = arena_create();
+    Way way = {runner, members, module};
     bool same = true;
     for (int i = 0; same && i < program->function_count; i++)
-        same = function_agrees(arena, diag, program->functions[i], module, module->schedules[i]);
+        same = function_agrees(arena, diag, program->functions[i], &way, module->schedules[i]);
     arena_destroy(arena);
     return same;
+}
+
+bool module_agrees(Diag *diag, const Program *program, const Module *module)
+{
+    return module_agrees_with(&plain_runner, 1, diag, program, module);
 }

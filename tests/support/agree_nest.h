@@ -4,6 +4,7 @@
 #define INGOT_TESTS_AGREE_NEST_H
 
 #include "passes/schedule_kernel.h"
+#include "tests/support/schedule_run.h"
 
 /* One call of `before` against the pieces it became; exact: to the last bit, else but for the order
  * of sums. An error in `diag` for the first difference, and for whatever nest_run() refuses. A call
@@ -12,5 +13,9 @@ bool pieces_agree(Diag *diag, const Kernel *before, const Pieces *after, bool ex
 
 /* Each function of the program as the evaluator sees it against its schedule, states included. */
 bool module_agrees(Diag *diag, const Program *program, const Module *module);
+
+/* The same of kernels run in another way: as machine code, say. `members` as for schedule_run(). */
+bool module_agrees_with(const KernelRunner *runner, int members, Diag *diag, const Program *program,
+                        const Module *module);
 
 #endif

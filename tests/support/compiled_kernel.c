@@ -1,13 +1,14 @@
 /* Compiles kernels with codegen/, adds a small C program and links both.
  *
  * For this machine the program is a shared object with one function, run(index, arguments, scratch,
- * members). For others it is an executable that reads all arguments from standard input, runs, and
- * writes them back. */
+ * members). For others it is an executable under an emulator: for each call it reads a Request and
+ * the arguments from standard input, runs, and writes the arguments to standard output. */
 #include "tests/support/compiled_kernel.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -17,6 +18,14 @@
 
 typedef void Run(int index, void *const *arguments, void *scratch, int members);
 
+enum { ARGUMENTS = 64 };
+
+typedef struct Request { /* main_text has it, too */
+    int64_t index, members, scratch_bytes, count;
+    int64_t bytes[ARGUMENTS];
+    int64_t same[ARGUMENTS]; /* the first argument that is at the same place */
+} Request;
+
 struct CompiledKernels {
     Arena *arena;
     const Target *target;
@@ -25,6 +34,8 @@ struct CompiledKernels {
     const char *folder;
     void *library;
     Run *run;
+    pid_t emulated;
+    FILE *to, *from; /* of the emulated program */
 };
 
 static const char *emulator(const Target *target)
@@ -96,22 +107,27 @@ static int64_t argument_bytes(const Kernel *kernel, int index)
 
 /* Arguments are followed by a guard, so that writing behind one is seen. */
 static const char main_text[] =
-    "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include "
-    "\"runtime/float_mode.h\"\n"
-    "int main(int argc, char **argv)\n{\n"
-    "  int index = atoi(argv[1]), members = atoi(argv[2]), count = argc - 4;\n"
-    "  void *a[32];\n"
-    "  for (int i = 0; i < count; i++) {\n"
-    "    size_t size = strtoul(argv[i + 4], 0, 10);\n"
-    "    a[i] = aligned_alloc(64, (size + 127) / 64 * 64);\n"
-    "    if (fread(a[i], 1, size, stdin) != size) return 1;\n"
+    "#include <stdio.h>\n#include <stdlib.h>\n#include \"runtime/float_mode.h\"\n"
+    "static int64_t r[4 + 64 + 64];\n"
+    "static void *piece(int64_t size) { return aligned_alloc(64, ((size_t)size + 127) / 64 * 64); "
+    "}\n"
+    "int main(void)\n{\n"
+    "  void *a[64];\n"
+    "  while (fread(r, sizeof r, 1, stdin) == 1) {\n"
+    "    const int64_t *bytes = r + 4, *same = r + 68;\n"
+    "    for (int i = 0; i < r[3]; i++) {\n"
+    "      a[i] = same[i] < i ? a[same[i]] : piece(bytes[i]);\n"
+    "      if (fread(a[i], 1, (size_t)bytes[i], stdin) != (size_t)bytes[i]) return 1;\n"
+    "    }\n"
+    "    void *scratch = piece(r[2]);\n"
+    "    uintptr_t mode = float_mode_flush();\n"
+    "    run((int)r[0], a, scratch, (int)r[1]);\n"
+    "    float_mode_restore(mode);\n"
+    "    for (int i = 0; i < r[3]; i++) fwrite(a[i], 1, (size_t)bytes[i], stdout);\n"
+    "    fflush(stdout);\n"
+    "    for (int i = 0; i < r[3]; i++) if (same[i] == i) free(a[i]);\n"
+    "    free(scratch);\n"
     "  }\n"
-    "  void *scratch = aligned_alloc(64, strtoul(argv[3], 0, 10) + 64);\n"
-    "  uintptr_t mode = float_mode_flush();\n"
-    "  run(index, a, scratch, members);\n"
-    "  float_mode_restore(mode);\n"
-    "  for (int i = 0; i < count; i++)\n"
-    "    fwrite(a[i], 1, strtoul(argv[i + 4], 0, 10), stdout);\n"
     "  return 0;\n}\n";
 
 static void write_objects(const CompiledKernels *compiled, Diag *diag, Text *list)
@@ -144,6 +160,25 @@ static void load_library(CompiledKernels *compiled, const char *path)
     *(void **)&compiled->run = dlsym(compiled->library, "run");
 }
 
+static void start_emulator(CompiledKernels *compiled, const char *path)
+{
+    int to[2], from[2];
+    if (pipe(to) != 0 || pipe(from) != 0 || (compiled->emulated = fork()) < 0)
+        give_up("no process for the emulator", NULL);
+    if (compiled->emulated == 0) {
+        dup2(to[0], STDIN_FILENO);
+        dup2(from[1], STDOUT_FILENO);
+        close(to[1]);
+        close(from[0]);
+        execlp(emulator(compiled->target), emulator(compiled->target), path, (char *)NULL);
+        _exit(127);
+    }
+    close(to[0]);
+    close(from[1]);
+    compiled->to = fdopen(to[1], "wb");
+    compiled->from = fdopen(from[0], "rb");
+}
+
 CompiledKernels *compiled_kernels_create(Arena *arena, const Target *target, Kernel **kernels,
                                          int count)
 {
@@ -167,6 +202,8 @@ CompiledKernels *compiled_kernels_create(Arena *arena, const Target *target, Ker
                          source, list.data));
     if (target->native)
         load_library(compiled, product);
+    else
+        start_emulator(compiled, product);
     return compiled;
 }
 
@@ -174,6 +211,11 @@ void compiled_kernels_destroy(CompiledKernels *compiled)
 {
     if (compiled->library)
         dlclose(compiled->library);
+    if (compiled->emulated) {
+        fclose(compiled->to);
+        fclose(compiled->from);
+        waitpid(compiled->emulated, NULL, 0);
+    }
     folder_remove(compiled->folder);
 }
 
@@ -188,34 +230,35 @@ static void run_here(CompiledKernels *compiled, int index, void *const *argument
     free(scratch);
 }
 
-static void copy_arguments(const Kernel *kernel, void *const *arguments, FILE *file, bool back)
+static Request make_request(const Kernel *kernel, int index, void *const *arguments, int members)
 {
+    Request request = {.index = index,
+                       .members = members,
+                       .scratch_bytes = kernel_scratch_bytes(kernel),
+                       .count = kernel->argument_count};
+    if (kernel->argument_count > ARGUMENTS)
+        give_up("too many arguments", NULL);
     for (int i = 0; i < kernel->argument_count; i++) {
-        size_t size = (size_t)argument_bytes(kernel, i);
-        size_t done =
-            back ? fread(arguments[i], 1, size, file) : fwrite(arguments[i], 1, size, file);
-        if (done != size)
-            give_up("an argument got lost", NULL);
+        request.bytes[i] = argument_bytes(kernel, i);
+        while (arguments[request.same[i]] != arguments[i])
+            request.same[i]++;
     }
+    return request;
 }
 
 static void run_elsewhere(CompiledKernels *compiled, int index, void *const *arguments, int members)
 {
     const Kernel *kernel = compiled->kernels[index];
-    const char *folder = compiled->folder;
-    Text command = text_create(compiled->arena);
-    text_print(&command, "%s %s/run.so %d %d %lld", emulator(compiled->target), folder, index,
-               members, (long long)kernel_scratch_bytes(kernel));
+    Request request = make_request(kernel, index, arguments, members);
+    fwrite(&request, sizeof request, 1, compiled->to);
     for (int i = 0; i < kernel->argument_count; i++)
-        text_print(&command, " %lld", (long long)argument_bytes(kernel, i));
-    text_print(&command, " <%s/in >%s/out", folder, folder);
-    FILE *in = fopen(arena_print(compiled->arena, "%s/in", folder), "wb");
-    copy_arguments(kernel, arguments, in, false);
-    fclose(in);
-    must_run(command.data);
-    FILE *out = fopen(arena_print(compiled->arena, "%s/out", folder), "rb");
-    copy_arguments(kernel, arguments, out, true);
-    fclose(out);
+        fwrite(arguments[i], 1, (size_t)request.bytes[i], compiled->to);
+    if (fflush(compiled->to) != 0)
+        give_up("the emulated program is gone", NULL);
+    for (int i = 0; i < kernel->argument_count; i++)
+        if (fread(arguments[i], 1, (size_t)request.bytes[i], compiled->from) !=
+            (size_t)request.bytes[i])
+            give_up("the emulated program ended", NULL);
 }
 
 void compiled_kernels_run(CompiledKernels *compiled, int index, void *const *arguments, int members)

@@ -29,11 +29,12 @@ static void *slot_memory(const Slot *slot, char *arena, void *const *inputs, cha
     return NULL;
 }
 
-bool schedule_run(const Schedule *schedule, Diag *diag, void *const *inputs, void *states,
-                  int64_t state_bytes, void *const *results, int members)
+bool schedule_run_with(const KernelRunner *runner, const Schedule *schedule, Diag *diag,
+                       void *const *inputs, void *states, int64_t state_bytes, void *const *results,
+                       int members)
 {
     bool right = true;
-    char *arena = malloc((size_t)schedule->arena_bytes + 1);
+    char *arena = aligned_alloc(64, (size_t)schedule->arena_bytes + 64);
     if (!arena)
         INGOT_BUG("no memory for the arena");
     memset(arena, GARBAGE, (size_t)schedule->arena_bytes);
@@ -44,9 +45,25 @@ bool schedule_run(const Schedule *schedule, Diag *diag, void *const *inputs, voi
         for (int j = 0; j < count; j++)
             arguments[j] =
                 slot_memory(call->arguments[j], arena, inputs, states, state_bytes, results);
-        right = nest_run_team(call->kernel, diag, arguments, members);
+        right = runner->run(runner->context, diag, call->kernel, arguments, members);
         free(arguments);
     }
     free(arena);
     return right;
+}
+
+static bool run_plainly(void *context, Diag *diag, const Kernel *kernel, void *const *arguments,
+                        int members)
+{
+    (void)context;
+    return nest_run_team(kernel, diag, arguments, members);
+}
+
+const KernelRunner plain_runner = {run_plainly, NULL};
+
+bool schedule_run(const Schedule *schedule, Diag *diag, void *const *inputs, void *states,
+                  int64_t state_bytes, void *const *results, int members)
+{
+    return schedule_run_with(&plain_runner, schedule, diag, inputs, states, state_bytes, results,
+                             members);
 }
