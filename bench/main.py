@@ -105,7 +105,7 @@ def agrees(case, outputs, reference):
 
 def measure(case, threads, engines, settings):
     network = Network(case.description)
-    ceiling = measure_ceiling(settings.ceiling, threads, settings.seconds)
+    ceiling = measure_ceiling(settings.ceiling, threads, max(0.5, settings.seconds))
     processes = [Process(e, case, threads, settings) for e in engines if case.kind in e[4]]
     rows = []
     try:
@@ -113,7 +113,7 @@ def measure(case, threads, engines, settings):
         for _ in range(settings.rounds):
             for p in working:
                 p.run(settings.seconds / settings.rounds)
-        ceiling = best_ceiling(ceiling, measure_ceiling(settings.ceiling, threads, settings.seconds))
+        ceiling = best_ceiling(ceiling, measure_ceiling(settings.ceiling, threads, max(0.5, settings.seconds)))
         least = least_seconds(case, network, ceiling)
         # the reference is the first peer: Ingot is never compared with itself
         reference = next((p for p in working if p.engine != "ingot"), None)
