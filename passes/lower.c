@@ -17,7 +17,7 @@ static void lower_elementwise_group(Lowering *l)
     Axes axes = {0};
     Coordinates at = axes_of_type(l, &axes, &l->group->domain);
     l->kernel->may_alias = true;
-    l->kernel->element_steps = type_elements(&l->group->domain) * l->group->member_count;
+    l->kernel->element_steps = type_elements(&l->group->domain) * lower_group_work(l->group);
     Stmt *body = lower_epilogue(l, NULL, &at);
     kernel_end(l, axes_loops(l, &axes, body));
 }

@@ -22,7 +22,10 @@ static Stmt *contraction(Lowering *l, Node *root, const Axes *outer, const Coord
 static void finish(Lowering *l, Node *root, int64_t multiply_adds, Stmt *body)
 {
     l->kernel->multiply_adds = multiply_adds;
-    l->kernel->element_steps = type_elements(&root->type) * l->group->member_count;
+    /* with few rows it is loading the operands that takes the time */
+    l->kernel->element_steps = type_elements(&root->type) * lower_group_work(l->group) +
+                               type_elements(&root->in[0]->type) +
+                               type_elements(&root->in[1]->type);
     kernel_end(l, body);
 }
 

@@ -8,6 +8,7 @@
 
 #include "ir/nest_text.h"
 #include "passes/lowering.h"
+#include "passes/rewrite.h"
 
 void kernel_begin(Lowering *l, Group *group, const char *name)
 {
@@ -215,6 +216,14 @@ Stmt *lower_epilogue(Lowering *l, Expr *root_value, const Coordinates *at)
         }
     }
     return stmt_append(lets, stores);
+}
+
+int64_t lower_group_work(const Group *group)
+{
+    int64_t work = 0;
+    for (int m = 0; m < group->member_count; m++)
+        work += op_is_heavy(group->members[m]->op) ? 8 : 1;
+    return work;
 }
 
 Stmt *lower_reduction(Lowering *l, const Reduction *reduction, ElementType element,

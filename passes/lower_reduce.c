@@ -41,7 +41,7 @@ void lower_root_reduce(Lowering *l, Node *root)
     reduction.first = expr_number(l->arena, element, first);
     reduction.term = lower_read(l, root->in[0], &inner);
     l->kernel->element_steps =
-        type_elements(&root->in[0]->type) + type_elements(&root->type) * l->group->member_count;
+        type_elements(&root->in[0]->type) + type_elements(&root->type) * lower_group_work(l->group);
     kernel_end(l, axes_loops(l, &axes, lower_reduction(l, &reduction, element, &at)));
 }
 

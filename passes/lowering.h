@@ -89,6 +89,9 @@ void kernel_end(Lowering *l, Stmt *body);
 /* Everything the group computes behind its root, at point `at`, and all stores: `root_value` is the
  * root's value there, NULL when the group has no root. */
 Stmt *lower_epilogue(Lowering *l, Expr *root_value, const Coordinates *at);
+/* Element-wise operations that the group takes at one point, roughly: exp and its like count for
+ * eight. */
+int64_t lower_group_work(const Group *group);
 /* Loops over `count` axes around body; axes of extent 1 get no loop (their coordinate is 0). */
 Stmt *lower_loops(Lowering *l, int count, const Var *const *vars, const int64_t *extents,
                   Stmt *body);

@@ -26,6 +26,9 @@ Stmt *rewrite_stmts(Arena *arena, const Stmt *stmt, const Replace *replace);
 /* `for i = 0..n { … }`: serial, from 0, by 1: what lowering makes and no pass has touched. */
 bool is_plain_loop(const Stmt *stmt);
 
+/* Element-wise operations that take a polynomial or more. */
+bool op_is_heavy(Op op);
+
 /* used[i] = true for each argument i of the kernel that the statements read or store. */
 void mark_arguments(const Stmt *stmt, bool *used);
 

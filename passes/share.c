@@ -9,8 +9,9 @@
  * computed by one member in one fixed order: results are the same bits at any number of threads. */
 #include "passes/schedule_kernel.h"
 
-/* A barrier costs about a microsecond; this much element-wise work takes several. */
-enum { WORTH_SHARING = 1 << 14, ITERATIONS_ENOUGH = 32 };
+/* Waking the team and meeting at a barrier cost a few microseconds; this much work takes ten or
+ * more. */
+enum { WORTH_SHARING = 1 << 16, ITERATIONS_ENOUGH = 32 };
 
 static int64_t iterations(const Stmt *loop)
 {

@@ -67,11 +67,7 @@ static int expr_work(const Expr *expr)
     if (!expr)
         return 0;
     int work = expr->kind == EXPR_APPLY ? 1 : 0;
-    if (expr->kind == EXPR_APPLY &&
-        (expr->op == OP_exp || expr->op == OP_log || expr->op == OP_tanh ||
-         expr->op == OP_sigmoid || expr->op == OP_erf || expr->op == OP_sin || expr->op == OP_cos ||
-         expr->op == OP_pow || expr->op == OP_log1p || expr->op == OP_expm1 ||
-         expr->op == OP_random))
+    if (expr->kind == EXPR_APPLY && op_is_heavy(expr->op))
         work = HEAVY_WORK;
     for (int i = 0; i < expr->in_count; i++)
         work += expr_work(expr->in[i]);
