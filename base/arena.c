@@ -6,6 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+enum { GUARD_BYTES = 16 }; /* behind each piece, so that writing over its end is seen */
+#else
+#define ASAN_POISON_MEMORY_REGION(start, size) ((void)0)
+#define ASAN_UNPOISON_MEMORY_REGION(start, size) ((void)0)
+enum { GUARD_BYTES = 0 };
+#endif
+
 enum { ALIGNMENT = 64, BLOCK_BYTES = 1 << 20 };
 
 typedef struct Block {
@@ -56,6 +68,7 @@ static Block *block_create(Block *previous, size_t size)
     block->bytes = aligned_alloc(ALIGNMENT, block->size);
     if (!block->bytes)
         out_of_memory();
+    ASAN_POISON_MEMORY_REGION(block->bytes, block->size);
     return block;
 }
 
@@ -63,9 +76,10 @@ void *arena_alloc(Arena *arena, size_t size)
 {
     if (size > SIZE_MAX / 2)
         out_of_memory();
-    size_t rounded = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size_t guarded = size + GUARD_BYTES;
+    size_t rounded = (guarded + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (size < ALIGNMENT)
-        rounded = (size + 15) / 16 * 16; /* small things need no cache line of their own */
+        rounded = (guarded + 15) / 16 * 16; /* small things need no cache line of their own */
     Block *block = arena->last;
     size_t start = block ? block->used : 0;
     if (size >= ALIGNMENT)
@@ -76,7 +90,8 @@ void *arena_alloc(Arena *arena, size_t size)
         start = 0;
     }
     block->used = start + rounded;
-    return memset(block->bytes + start, 0, rounded);
+    ASAN_UNPOISON_MEMORY_REGION(block->bytes + start, size);
+    return memset(block->bytes + start, 0, size);
 }
 
 void *arena_alloc_array(Arena *arena, size_t count, size_t size)
