@@ -80,23 +80,37 @@ static Difference compare_integers(const Value *got, const Value *want, int64_t 
     return (Difference){0};
 }
 
+double tolerance_distance(const Value *a, const Value *b)
+{
+    double largest = 0;
+    if (!element_is_float(a->type.element))
+        return 0;
+    for (int64_t i = 0; i < type_elements(&a->type); i++) {
+        double apart = fabs(a->numbers[i] - b->numbers[i]);
+        if (isfinite(apart))
+            largest = fmax(largest, apart);
+    }
+    return largest;
+}
+
+static double largest_magnitude(const Value *value)
+{
+    double largest = 0;
+    for (int64_t i = 0; i < type_elements(&value->type); i++)
+        if (isfinite(value->numbers[i]))
+            largest = fmax(largest, fabs(value->numbers[i]));
+    return largest;
+}
+
 Difference tolerance_compare(const Value *got, const Value *want, const Value *rounded,
-                             double depth)
+                             double depth, double noise)
 {
     int64_t count = type_elements(&got->type);
     if (!element_is_float(got->type.element))
         return compare_integers(got, rounded, count);
-    double scale = 0, noise = 0;
-    for (int64_t i = 0; i < count; i++) {
-        if (isfinite(want->numbers[i]))
-            scale = fmax(scale, fabs(want->numbers[i]));
-        double apart = fabs(want->numbers[i] - rounded->numbers[i]);
-        if (isfinite(apart))
-            noise = fmax(noise, apart);
-    }
     double unit = got->type.element == TYPE_F64 ? 0x1p-52 : 0x1p-23;
-    Difference worst = {.allowed = unit * (1 + depth) * scale + 8 * noise + 0x1p-126,
-                        .largest = -1};
+    Difference worst = {.largest = -1};
+    worst.allowed = unit * (1 + depth) * largest_magnitude(want) + 8 * noise + 0x1p-126;
     for (int64_t i = 0; i < count; i++) {
         double g = got->numbers[i], w = want->numbers[i];
         double apart = same(g, w) || same(g, rounded->numbers[i]) ? 0 : fabs(g - w);

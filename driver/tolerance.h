@@ -18,10 +18,14 @@ typedef struct Difference {
 } Difference;
 
 /* Compares a tensor that the compiled model made with the evaluator's: `want` in float64, `rounded`
- * with every node rounded to its type. Integers must be equal. Floats may differ by 2^-23 · depth ·
- * (largest magnitude of the tensor)  +  8 · (largest difference of `rounded` from `want`); the
- * second term measures how badly conditioned this computation is on this data. */
+ * with every node rounded to its type. Integers must be equal. Floats may differ by
+ *     2^-23 · depth · (largest magnitude of the tensor)  +  8 · noise,
+ * where `noise` says how badly conditioned this computation is on this data: how far results of the
+ * evaluator lie apart when they are rounded, or their inputs are nudged. */
 Difference tolerance_compare(const Value *got, const Value *want, const Value *rounded,
-                             double depth);
+                             double depth, double noise);
+
+/* Largest distance between two float tensors; 0 for others. */
+double tolerance_distance(const Value *a, const Value *b);
 
 #endif
