@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 
-enum { LAYER_LIMIT = 100000, BLOCK_DEPTH_LIMIT = 16 };
+enum { LAYER_LIMIT = 4096, BLOCK_DEPTH_LIMIT = 16 };
 
 #define COMMON_KEYS "name in repeat"
 
