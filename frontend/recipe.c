@@ -2,6 +2,7 @@
 #include <float.h>
 #include <string.h>
 
+#include "base/pattern.h"
 #include "base/text.h"
 #include "frontend/train.h"
 
@@ -164,31 +165,6 @@ static bool read_schedule(Json *json, OptimizerRecipe *recipe)
                        &recipe->final_factor);
 }
 
-/* Patterns of parameter names */
-
-/* '*' stands for any text. */
-static bool matches(const char *pattern, const char *name)
-{
-    const char *star = NULL, *retry = NULL;
-    while (*name) {
-        if (*pattern == '*') {
-            star = pattern++;
-            retry = name;
-        } else if (*pattern == *name) {
-            pattern++;
-            name++;
-        } else if (star) {
-            pattern = star + 1;
-            name = ++retry;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return !*pattern;
-}
-
 /* What the parameters' names are made of: "layers 0 weight logits weight …" */
 static const char *name_parts(const Program *program)
 {
@@ -225,7 +201,7 @@ static bool match_pattern(const Program *program, const Json *place, const char 
     bool found = false;
     for (int i = 0; i < program->state_count; i++) {
         State *state = program->states[i];
-        if (state->parameter && matches(pattern, state->name)) {
+        if (state->parameter && pattern_matches(pattern, state->name)) {
             state->frozen |= freeze;
             found = true;
         }

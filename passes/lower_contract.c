@@ -84,6 +84,40 @@ void spatial_border(const Spatial *s, const int64_t *kernel, const TensorType *x
     }
 }
 
+typedef struct Bordered { /* an input with a border where one is needed, read at padded coordinates
+                           */
+    Node *node;
+    Slot *padded; /* NULL: none is needed */
+    TensorType type;
+} Bordered;
+
+/* The kernel that copies comes before the one being made, which is begun anew. */
+static Bordered bordered_copy(Lowering *l, Node *node, const int64_t *before, const int64_t *after)
+{
+    Bordered result = {.node = node};
+    Group *group = l->group;
+    const char *name = l->kernel->name;
+    result.padded = lower_padded(l, node, before, after, 0, &result.type);
+    kernel_begin(l, group, name);
+    return result;
+}
+
+static Bordered bordered_input(Lowering *l, Node *x, const Spatial *s, const int64_t *sizes,
+                               const TensorType *y)
+{
+    int64_t before[RANK_LIMIT], after[RANK_LIMIT];
+    spatial_border(s, sizes, &x->type, y, before, after);
+    return bordered_copy(l, x, before, after);
+}
+
+static Expr *bordered_read(Lowering *l, const Bordered *x, const Coordinates *at)
+{
+    return x->padded ? load_slot(l, x->padded, &x->type, at) : lower_read(l, x->node, at);
+}
+
+static const char *const outer_names[] = {"oh", "ow", "od"};
+static const char *const tap_names[] = {"kh", "kw", "kd"};
+
 static Affine tap_position(Lowering *l, const Spatial *s, int i, Affine out, Affine tap)
 {
     return affine_add(l->arena, affine_scale(l->arena, out, s->stride[i]),
@@ -95,24 +129,16 @@ static void lower_conv(Lowering *l, Node *root)
 {
     Spatial s = node_spatial(root);
     const TensorType *y = &root->type, *w = &root->in[1]->type;
-    int64_t sizes[3], before[RANK_LIMIT], after[RANK_LIMIT];
+    int64_t sizes[3];
     kernel_sizes(w, sizes);
-    spatial_border(&s, sizes, &root->in[0]->type, y, before, after);
-    TensorType x;
-    Group *group = l->group;
-    const char *name = l->kernel->name;
-    Slot *padded = lower_padded(l, root->in[0], before, after, 0, &x);
-    kernel_begin(l, group, name);
-
+    Bordered x = bordered_input(l, root->in[0], &s, sizes, y);
     int last = s.rank + 1;
     Axes axes = {0};
     Reduction reduction = {0};
     Coordinates at = {.rank = y->rank}, at_x = {.rank = y->rank}, at_w = {.rank = w->rank};
     at.at[0] = at_x.at[0] = axes_add(l, &axes, "n", y->dims[0]);
-    static const char *const out_names[] = {"oh", "ow", "od"}, *const tap_names[] = {"kh", "kw",
-                                                                                     "kd"};
     for (int i = 0; i < s.rank; i++)
-        at.at[i + 1] = axes_add(l, &axes, out_names[i], y->dims[i + 1]);
+        at.at[i + 1] = axes_add(l, &axes, outer_names[i], y->dims[i + 1]);
     int64_t outs = y->dims[last] / s.groups, ins = w->dims[s.rank];
     Channels out = {.group = axes_add(l, &axes, "g", s.groups)};
     out.inside = axes_add(l, &axes, "oc", outs);
@@ -124,7 +150,7 @@ static void lower_conv(Lowering *l, Node *root)
     at.at[last] = at_w.at[s.rank + 1] = channel_of(l, &out, outs);
     at_w.at[s.rank] = in.inside;
     at_x.at[last] = channel_of(l, &in, ins);
-    Expr *a = padded ? load_slot(l, padded, &x, &at_x) : lower_read(l, root->in[0], &at_x);
+    Expr *a = bordered_read(l, &x, &at_x);
     Stmt *body = contraction(l, root, &axes, &at, &reduction, a, lower_read(l, root->in[1], &at_w));
     finish(l, root, type_elements(y) * type_elements(w) / w->dims[w->rank - 1], body);
 }
@@ -134,21 +160,13 @@ static void lower_conv_filter(Lowering *l, Node *root)
 {
     Spatial s = node_spatial(root);
     const TensorType *w = &root->type, *dy = &root->in[1]->type;
-    int64_t sizes[3], before[RANK_LIMIT], after[RANK_LIMIT];
+    int64_t sizes[3];
     kernel_sizes(w, sizes);
-    spatial_border(&s, sizes, &root->in[0]->type, dy, before, after);
-    TensorType x;
-    Group *group = l->group;
-    const char *name = l->kernel->name;
-    Slot *padded = lower_padded(l, root->in[0], before, after, 0, &x);
-    kernel_begin(l, group, name);
-
+    Bordered x = bordered_input(l, root->in[0], &s, sizes, dy);
     int last = s.rank + 1;
     Axes axes = {0};
     Reduction reduction = {0};
     Coordinates at = {.rank = w->rank}, at_x = {.rank = dy->rank}, at_y = {.rank = dy->rank};
-    static const char *const out_names[] = {"oh", "ow", "od"}, *const tap_names[] = {"kh", "kw",
-                                                                                     "kd"};
     for (int i = 0; i < s.rank; i++)
         at.at[i] = axes_add(l, &axes, tap_names[i], sizes[i]);
     int64_t outs = dy->dims[last] / s.groups, ins = w->dims[s.rank];
@@ -158,13 +176,13 @@ static void lower_conv_filter(Lowering *l, Node *root)
     in.group = out.group;
     at_x.at[0] = at_y.at[0] = axes_add(l, &reduction.axes, "n", dy->dims[0]);
     for (int i = 0; i < s.rank; i++) {
-        at_y.at[i + 1] = axes_add(l, &reduction.axes, out_names[i], dy->dims[i + 1]);
+        at_y.at[i + 1] = axes_add(l, &reduction.axes, outer_names[i], dy->dims[i + 1]);
         at_x.at[i + 1] = tap_position(l, &s, i, at_y.at[i + 1], at.at[i]);
     }
     at.at[s.rank] = in.inside;
     at.at[s.rank + 1] = at_y.at[last] = channel_of(l, &out, outs);
     at_x.at[last] = channel_of(l, &in, ins);
-    Expr *a = padded ? load_slot(l, padded, &x, &at_x) : lower_read(l, root->in[0], &at_x);
+    Expr *a = bordered_read(l, &x, &at_x);
     Stmt *body = contraction(l, root, &axes, &at, &reduction, a, lower_read(l, root->in[1], &at_y));
     finish(l, root, type_elements(dy) * type_elements(w) / w->dims[w->rank - 1], body);
 }
@@ -200,17 +218,99 @@ static Phase phase_of(const Spatial *s, int i, int64_t kernel, int64_t size, int
     return p;
 }
 
-static void transpose_border(const Spatial *s, const int64_t *sizes, const TensorType *x,
-                             const TensorType *y, int64_t *before, int64_t *after)
+/* All phases of one axis. With `trim`, positions near the edges, which fewer taps meet, get phases
+ * of their own, so that no tap meets the border: for small images most of the work of a full
+ * convolution would be there. */
+typedef struct Phases {
+    Phase *list;
+    int count, capacity;
+} Phases;
+
+static void add_phase(Lowering *l, Phases *phases, Phase phase)
+{
+    phases->list =
+        arena_grow(l->arena, phases->list, phases->count, &phases->capacity, sizeof *phases->list);
+    phases->list[phases->count++] = phase;
+}
+
+/* The taps of `p` that meet y (`size` long) at position q: *low … *high - 1. */
+static void taps_inside(const Phase *p, int64_t q, int64_t size, int64_t *low, int64_t *high)
+{
+    *low = *high = 0;
+    for (int64_t t = 0; t < p->taps; t++) {
+        int64_t from = q + p->from - t * p->from_step;
+        if (from < 0 || from >= size)
+            continue;
+        if (*low == *high)
+            *low = t;
+        *high = t + 1;
+    }
+}
+
+/* Positions begin … end-1 of a phase, with the taps low … high-1 only. */
+static Phase part_of_phase(const Spatial *s, int i, const Phase *p, int64_t begin, int64_t end,
+                           int64_t low, int64_t high)
+{
+    Phase part = *p;
+    part.first += s->stride[i] * begin;
+    part.count = end - begin;
+    part.tap += low * p->tap_step;
+    part.taps = high - low;
+    part.from += begin - low * p->from_step;
+    return part;
+}
+
+static void add_trimmed(Lowering *l, const Spatial *s, int i, const Phase *p, int64_t size,
+                        Phases *phases)
+{
+    int64_t begin = 0, low, high, next_low, next_high;
+    taps_inside(p, 0, size, &low, &high);
+    for (int64_t q = 1; q <= p->count; q++) {
+        taps_inside(p, q, size, &next_low, &next_high);
+        if (q < p->count && next_low == low && next_high == high)
+            continue;
+        add_phase(l, phases, part_of_phase(s, i, p, begin, q, low, high));
+        begin = q;
+        low = next_low;
+        high = next_high;
+    }
+}
+
+static Phases phases_of(Lowering *l, const Spatial *s, int i, int64_t kernel, int64_t x, int64_t y,
+                        bool trim)
+{
+    Phases phases = {0};
+    for (int64_t first = 0; first < s->stride[i]; first++) {
+        Phase p = phase_of(s, i, kernel, x, first);
+        if (p.count && trim && p.taps)
+            add_trimmed(l, s, i, &p, y, &phases);
+        else if (p.count)
+            add_phase(l, &phases, p);
+    }
+    return phases;
+}
+
+/* Worth a nest for each row at the edges: few taps, and an image that is hardly larger than they
+ * are. */
+static bool should_trim(const Spatial *s, const int64_t *sizes, const TensorType *y)
+{
+    enum { MOST_TAPS = 7, EDGES_MATTER = 10 };
+    int64_t reach = (sizes[0] - 1) * s->dilation[0];
+    return s->rank >= 2 && sizes[0] <= MOST_TAPS && y->dims[1] < EDGES_MATTER * reach;
+}
+
+static void transpose_border(const Spatial *s, const Phases *phases, const TensorType *y,
+                             int64_t *before, int64_t *after)
 {
     memset(before, 0, RANK_LIMIT * sizeof *before);
     memset(after, 0, RANK_LIMIT * sizeof *after);
     for (int i = 0; i < s->rank; i++) {
-        for (int64_t first = 0; first < s->stride[i]; first++) {
-            Phase p = phase_of(s, i, sizes[i], x->dims[i + 1], first);
-            if (!p.taps || !p.count)
+        for (int k = 0; k < phases[i].count; k++) {
+            const Phase *p = &phases[i].list[k];
+            if (!p->taps)
                 continue;
-            int64_t lowest = p.from - (p.taps - 1) * p.from_step, highest = p.count - 1 + p.from;
+            int64_t lowest = p->from - (p->taps - 1) * p->from_step,
+                    highest = p->count - 1 + p->from;
             if (-lowest > before[i + 1])
                 before[i + 1] = -lowest;
             if (highest - (y->dims[i + 1] - 1) > after[i + 1])
@@ -222,14 +322,15 @@ static void transpose_border(const Spatial *s, const int64_t *sizes, const Tenso
 typedef struct Transposed {
     Spatial s;
     Node *root;
-    Slot *padded; /* y with a border, or NULL */
-    TensorType y;
+    Phases phases[3];
+    Bordered y;
     int64_t before[RANK_LIMIT];
 } Transposed;
 
 static Stmt *transposed_nest(Lowering *l, const Transposed *t, const Phase *phases)
 {
     const TensorType *x = &t->root->type, *w = &t->root->in[1]->type;
+    static const char *const names[] = {"ih", "iw", "id"};
     int last = t->s.rank + 1;
     Axes axes = {0};
     Reduction reduction = {0};
@@ -237,10 +338,8 @@ static Stmt *transposed_nest(Lowering *l, const Transposed *t, const Phase *phas
     Affine q[3];
     bool meets = true;
     at.at[0] = at_y.at[0] = axes_add(l, &axes, "n", x->dims[0]);
-    static const char *const out_names[] = {"ih", "iw", "id"}, *const tap_names[] = {"kh", "kw",
-                                                                                     "kd"};
     for (int i = 0; i < t->s.rank; i++) {
-        q[i] = axes_add(l, &axes, out_names[i], phases[i].count);
+        q[i] = axes_add(l, &axes, names[i], phases[i].count);
         at.at[i + 1] = affine_add(l->arena, affine_scale(l->arena, q[i], t->s.stride[i]),
                                   affine_number(phases[i].first));
         meets = meets && phases[i].taps > 0;
@@ -262,21 +361,19 @@ static Stmt *transposed_nest(Lowering *l, const Transposed *t, const Phase *phas
     Channels out = {.group = in.group, .inside = axes_add(l, &reduction.axes, "oc", outs)};
     at_w.at[t->s.rank] = in.inside;
     at_w.at[t->s.rank + 1] = at_y.at[last] = channel_of(l, &out, outs);
-    Expr *a =
-        t->padded ? load_slot(l, t->padded, &t->y, &at_y) : lower_read(l, t->root->in[0], &at_y);
-    return contraction(l, t->root, &axes, &at, &reduction, a, lower_read(l, t->root->in[1], &at_w));
+    return contraction(l, t->root, &axes, &at, &reduction, bordered_read(l, &t->y, &at_y),
+                       lower_read(l, t->root->in[1], &at_w));
 }
 
-static Stmt *transposed_phases(Lowering *l, const Transposed *t, const int64_t *sizes, int axis,
-                               Phase *phases)
+/* One nest for each combination of phases. */
+static Stmt *transposed_nests(Lowering *l, const Transposed *t, int axis, Phase *phases)
 {
     if (axis == t->s.rank)
         return transposed_nest(l, t, phases);
     Stmt *all = NULL;
-    for (int64_t first = 0; first < t->s.stride[axis]; first++) {
-        phases[axis] = phase_of(&t->s, axis, sizes[axis], t->root->type.dims[axis + 1], first);
-        if (phases[axis].count)
-            all = stmt_append(all, transposed_phases(l, t, sizes, axis + 1, phases));
+    for (int k = 0; k < t->phases[axis].count; k++) {
+        phases[axis] = t->phases[axis].list[k];
+        all = stmt_append(all, transposed_nests(l, t, axis + 1, phases));
     }
     return all;
 }
@@ -284,16 +381,16 @@ static Stmt *transposed_phases(Lowering *l, const Transposed *t, const int64_t *
 static void lower_conv_transpose(Lowering *l, Node *root)
 {
     Transposed t = {.s = node_spatial(root), .root = root};
-    const TensorType *y = &root->in[0]->type, *w = &root->in[1]->type;
+    const TensorType *x = &root->type, *y = &root->in[0]->type, *w = &root->in[1]->type;
     int64_t sizes[3], after[RANK_LIMIT];
     kernel_sizes(w, sizes);
-    transpose_border(&t.s, sizes, &root->type, y, t.before, after);
-    Group *group = l->group;
-    const char *name = l->kernel->name;
-    t.padded = lower_padded(l, root->in[0], t.before, after, 0, &t.y);
-    kernel_begin(l, group, name);
+    for (int i = 0; i < t.s.rank; i++)
+        t.phases[i] = phases_of(l, &t.s, i, sizes[i], x->dims[i + 1], y->dims[i + 1],
+                                i == 0 && should_trim(&t.s, sizes, y));
+    transpose_border(&t.s, t.phases, y, t.before, after);
+    t.y = bordered_copy(l, root->in[0], t.before, after);
     Phase phases[3];
-    Stmt *body = transposed_phases(l, &t, sizes, 0, phases);
+    Stmt *body = transposed_nests(l, &t, 0, phases);
     finish(l, root, type_elements(y) * type_elements(w) / w->dims[w->rank - 1], body);
 }
 

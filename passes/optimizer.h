@@ -11,8 +11,6 @@ Node *schedule_learning_rate(Function *f, const OptimizerRecipe *recipe, Node *d
 /* 1 - betaᵗ for t (f32[]) counting from 1, without cancellation. 0 ≤ beta < 1. */
 Node *schedule_bias_correction(Function *f, double beta, Node *t);
 
-/* '*' stands for any text, also for none; everything else for itself. */
-bool pattern_matches(const char *pattern, const char *name);
 /* The value of the last pattern that matches; 0 when none does. */
 double pattern_value(const PatternValue *list, int count, const char *name);
 /* Sets `matched`; an error for each pattern that matches no parameter. */
