@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/pattern.h"
 #include "ir/eval.h"
 #include "passes/optimizer.h"
 #include "passes/passes.h"
