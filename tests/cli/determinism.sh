@@ -12,5 +12,5 @@ is 'the same files' "$(ls first)" "$(ls second)"
 for file in first/*; do
     same_bytes "$file" "$file" "second/${file#first/}"
 done
-if grep -qE "$work|$INGOT_SOURCE" first/exe; then fail 'a path of this machine is in the program'; else pass; fi
+if grep -qE "$work|$INGOT_SOURCE/(runtime|driver|codegen)/" first/exe; then fail 'a path of this machine is in the program'; else pass; fi
 finish
