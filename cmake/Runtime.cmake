@@ -52,10 +52,12 @@ function(runtime_for triple compiler archiver)
     COMMAND ${CMAKE_COMMAND} -E rm -f ${archive}
     COMMAND ${archiver} rcsD ${archive} ${inside}
     DEPENDS ${inside} VERBATIM COMMENT "Runtime for ${triple}")
-  add_custom_target(runtime_${triple} ALL DEPENDS ${archive} ${beside})
+  add_custom_target(runtime_${triple} DEPENDS ${archive} ${beside})
+  add_dependencies(runtimes runtime_${triple})
 endfunction()
 
 function(ingot_runtimes)
+  add_custom_target(runtimes ALL)
   foreach(triple IN LISTS INGOT_TRIPLES)
     if(triple STREQUAL INGOT_HOST)
       runtime_for(${triple} ${CMAKE_C_COMPILER} ${CMAKE_AR})
