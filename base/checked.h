@@ -1,5 +1,5 @@
-/* Arithmetic on sizes that come from a model: refuses to wrap. Each returns false on overflow or when a result
- * would be negative, and leaves *result alone then. */
+/* Arithmetic on sizes that come from a model: refuses to wrap. Each returns false on overflow or
+ * when a result would be negative, and leaves *result alone then. */
 #ifndef INGOT_BASE_CHECKED_H
 #define INGOT_BASE_CHECKED_H
 

@@ -36,7 +36,8 @@ void diag_print(const Diag *diag, FILE *stream);
 _Noreturn void diag_bug(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Of `names` (count of them, NULLs skipped), the one a person most likely meant by `word`; NULL when none is near. */
+/* Of `names` (count of them, NULLs skipped), the one a person most likely meant by `word`; NULL
+ * when none is near. */
 const char *nearest_name(const char *word, const char *const *names, int count);
 
 #endif

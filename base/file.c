@@ -97,10 +97,12 @@ bool file_write(Diag *diag, const char *path, const void *bytes, size_t size, bo
 {
     if (strcmp(path, "-") == 0) {
         fflush(stdout);
-        return write_all(STDOUT_FILENO, bytes, size) || write_failed(diag, "standard output", -1, NULL);
+        return write_all(STDOUT_FILENO, bytes, size) ||
+               write_failed(diag, "standard output", -1, NULL);
     }
     struct stat status;
-    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) { /* /dev/null, a pipe: nothing to rename */
+    if (stat(path, &status) == 0 &&
+        !S_ISREG(status.st_mode)) { /* /dev/null, a pipe: nothing to rename */
         int descriptor = open(path, O_WRONLY | O_CLOEXEC);
         if (descriptor < 0 || !write_all(descriptor, bytes, size))
             return write_failed(diag, path, descriptor, NULL);
@@ -108,7 +110,8 @@ bool file_write(Diag *diag, const char *path, const void *bytes, size_t size, bo
         return true;
     }
     char *temporary = arena_print(diag->arena, "%s.%ld.part", path, (long)getpid());
-    int descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, executable ? 0777 : 0666);
+    int descriptor =
+        open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, executable ? 0777 : 0666);
     if (descriptor < 0)
         return write_failed(diag, path, -1, NULL);
     if (!write_all(descriptor, bytes, size) || fsync(descriptor) != 0)
@@ -133,7 +136,8 @@ char *folder_create_temporary(Diag *diag)
     const char *root = getenv("TMPDIR");
     char *path = arena_print(diag->arena, "%s/ingot-XXXXXX", root && root[0] ? root : "/tmp");
     if (!mkdtemp(path)) {
-        diag_error(diag, path, "cannot be created: %s (set TMPDIR to a folder with room)", strerror(errno));
+        diag_error(diag, path, "cannot be created: %s (set TMPDIR to a folder with room)",
+                   strerror(errno));
         return NULL;
     }
     return path;

@@ -74,7 +74,9 @@ static const Triple *find_triple(Diag *diag, const char *name)
             return &triples[i];
     }
     const char *near = nearest_name(name, names, TRIPLE_COUNT);
-    diag_error(diag, "--target", "unknown target \"%s\"%s%s%s; known are x86_64-linux-gnu, aarch64-linux-gnu, arm-linux-gnueabihf",
+    diag_error(diag, "--target",
+               "unknown target \"%s\"%s%s%s; known are x86_64-linux-gnu, aarch64-linux-gnu, "
+               "arm-linux-gnueabihf",
                name, near ? ", did you mean \"" : "", near ? near : "", near ? "\"" : "");
     return NULL;
 }
@@ -105,7 +107,8 @@ bool target_find(Diag *diag, const char *triple_name, const char *cpu, Target *t
     bool native = triple == host;
     if (cpu && strcmp(cpu, "native") == 0) {
         if (!native)
-            return diag_error(diag, "--cpu", "\"native\" means this machine, which is not %s", triple->name);
+            return diag_error(diag, "--cpu", "\"native\" means this machine, which is not %s",
+                              triple->name);
         cpu = NULL;
         triple_name = NULL;
     }

@@ -6,11 +6,15 @@
 
 #include "base/diag.h"
 
-typedef enum Architecture { ARCHITECTURE_X86_64, ARCHITECTURE_AARCH64, ARCHITECTURE_ARMV7 } Architecture;
+typedef enum Architecture {
+    ARCHITECTURE_X86_64,
+    ARCHITECTURE_AARCH64,
+    ARCHITECTURE_ARMV7
+} Architecture;
 
 typedef struct Target {
-    const char *triple;   /* "aarch64-linux-gnu": also the prefix of the cross tools */
-    const char *name;     /* row of targets.def: "x86-64-v3" */
+    const char *triple; /* "aarch64-linux-gnu": also the prefix of the cross tools */
+    const char *name;   /* row of targets.def: "x86-64-v3" */
     const char *llvm_cpu;
     const char *features;
     Architecture architecture;
@@ -25,8 +29,8 @@ typedef struct Target {
 } Target;
 
 /* Finds the row for a --target and a --cpu. triple NULL: the host's. cpu NULL: the baseline of the
- * triple (x86-64-v3, armv8-a, armv7-a), or, when the triple is NULL too or cpu is "native", the best
- * row that this machine can run. Errors name the nearest known triple or cpu. */
+ * triple (x86-64-v3, armv8-a, armv7-a), or, when the triple is NULL too or cpu is "native", the
+ * best row that this machine can run. Errors name the nearest known triple or cpu. */
 bool target_find(Diag *diag, const char *triple, const char *cpu, Target *target);
 
 /* Float elements in one vector register. */

@@ -1,6 +1,6 @@
 /* What this processor can do at most, as one JSON object:
  *
- *   ceiling THREADS [SECONDS]   {"threads":1,"gflops":…,"bytes_per_second":{"16384":…,"262144":…,…}}
+ *   ceiling THREADS [SECONDS] {"threads":1,"gflops":…,"bytes_per_second":{"16384":…,"262144":…,…}}
  *
  * gflops: fused multiply-adds on registers only, single precision, two operations each. Twelve
  * accumulators hide the latency of two units. The widest vectors the compiler was told of are used.

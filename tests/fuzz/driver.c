@@ -124,7 +124,8 @@ static void splice(size_t at, size_t taken, const uint8_t *bytes, size_t size)
     if (at + size + rest > LONGEST)
         return;
     memmove(driver.input + at + size, driver.input + at + taken, rest);
-    memcpy(driver.input + at, bytes, size);
+    if (size)
+        memcpy(driver.input + at, bytes, size);
     driver.size = at + size + rest;
 }
 

@@ -159,7 +159,7 @@ Test(runtime_checkpoint, ranges_must_tile_the_data)
     static const char want[] = "c: its tensors overlap or leave gaps; the file is damaged";
     refuse("{" WEIGHT "," BIAS "," MOMENT "," STEP "}", 5169, want);
     refuse("{" WEIGHT "," BIAS "," STEP ",\"momentum.layers.0.weight\":{\"dtype\":\"F32\","
-                                        "\"shape\":[64,10],\"data_offsets\":[0,2560]}}",
+           "\"shape\":[64,10],\"data_offsets\":[0,2560]}}",
            5168, want);
     refuse("{" WEIGHT "," BIAS "," MOMENT "," STEP "}", 5160,
            "c: tensor \"step\" ends at byte 5168 of the data, but the file holds 5160; it is "
