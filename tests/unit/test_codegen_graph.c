@@ -12,7 +12,7 @@
 #include "tests/support/compiled_kernel.h"
 #include "tests/support/random_graph.h"
 
-enum { PROGRAMS = 200, FEWER = 12, TOGETHER = 40, KERNELS = 4096, MUCH_WORK = 1 << 24 };
+enum { PROGRAMS = 100, FEWER = 12, TOGETHER = 40, KERNELS = 4096, MUCH_WORK = 1 << 24 };
 
 /* Programs whose kernels are linked together. */
 typedef struct Batch {
