@@ -132,11 +132,14 @@ static void print_memory(Arena *arena, const Module *module)
     int64_t temporaries = most(module, false), scratch = most(module, true);
     printf("weights      %s\n", as_bytes(arena, weights));
     printf("all states   %s\n", as_bytes(arena, all));
+    if (module->prepared_bytes)
+        printf("packed       %s, made from the states when they change\n",
+               as_bytes(arena, module->prepared_bytes));
     printf("constants    %s\n", as_bytes(arena, module->constant_bytes));
     printf("temporaries  %s and %s for each thread, of the function that needs the most\n",
            as_bytes(arena, temporaries), as_bytes(arena, scratch));
     printf("an instance  %s with one thread\n",
-           as_bytes(arena, module->state_bytes + temporaries + scratch));
+           as_bytes(arena, module->state_bytes + module->prepared_bytes + temporaries + scratch));
 }
 
 int command_inspect(const Options *options)

@@ -61,6 +61,9 @@ int command_info(Command *command)
     printf("parameters  %s\n", command_number(model->parameter_count, number));
     printf("state       %s in %d tensors\n", command_bytes(model->state_bytes, number),
            (int)model->state_count);
+    if (model->prepared_bytes)
+        printf("packed      %s, made from the state when it changes\n",
+               command_bytes(model->prepared_bytes, number));
     printf("constants   %s\n", command_bytes(model->constant_bytes, number));
     printf("memory      %s in all with one thread\n",
            command_bytes((int64_t)ingot_memory_bytes(model, 1), number));
