@@ -3,6 +3,7 @@
  * Exit codes: 0 done; 1 the model or a file of the user is at fault, or a difference was found; 2
  * wrong usage, or a bug of ours. Results go to standard output, everything else to standard error.
  */
+#include <signal.h>
 #include <stdio.h>
 
 #include <llvm-c/Core.h>
@@ -42,6 +43,8 @@ int main(int count, char **words)
     Diag *diag = diag_create(arena);
     Options options = {.arena = arena, .diag = diag};
     int code = 2;
+    signal(SIGXFSZ,
+           SIG_IGN); /* a file at its size limit is an error to report, and to clean up after */
     if (options_read(&options, count - 1, words + 1)) {
         code = run(&options);
         if (fflush(stdout) != 0 || ferror(stdout))

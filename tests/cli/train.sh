@@ -33,6 +33,14 @@ holds 'train with --static' ./small-static train --quiet --save static.safetenso
 same_bytes '--static gives the same bits' one.safetensors static.safetensors
 is 'a program needs the C library only' "$(ldd small | sed -n 's/^[[:space:]]*\(lib[^.]*\)\..*/\1/p' | grep -vE '^lib(c|m)$')" ''
 
+# digits packs the weights that evaluate reads: what training saw of them after its last step is what another process sees.
+holds 'build digits' "$INGOT" build "$INGOT_SOURCE/examples/digits.json" --train
+holds 'digits has packed weights' grep -q '^packed ' <(./digits info)
+holds 'train digits' ./digits train --quiet --epochs 2 --save digits.safetensors --log digits.jsonl
+held_out=$(sed -n '$s/.*"validation_loss":\([^,]*\).*/\1/p' digits.jsonl)
+run ./digits evaluate --weights digits.safetensors
+is 'evaluate agrees with training, in which weights changed' "$(sed -n 's/^loss //p' <<<"$out")" "$(printf %g "$held_out")"
+
 run ./small evaluate --data small.csv --weights one.safetensors
 is 'evaluate: exit code' $code 0
 run env INGOT_HOME=/nonexistent ./small infer --weights one.safetensors --input small.csv
