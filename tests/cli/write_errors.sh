@@ -82,6 +82,9 @@ mkdir limited
 run bash -c 'ulimit -f 40; TMPDIR="$PWD/limited" exec "$1" build small.json --train' - "$INGOT"
 is 'a program over the limit of file sizes' "$code" 1
 matches 'a program over the limit of file sizes, the reason' "$err" '^small: cannot be (linked|written): '
+run bash -c 'ulimit -f 4; TMPDIR="$PWD/limited" exec "$1" build small.json --train' - "$INGOT"
+is 'a part over the limit of file sizes' "$code" 1
+matches 'a part over the limit of file sizes, the reason' "$err" 'cannot be written: File too large'
 is 'nothing is left in the temporary folder' "$(ls limited)" ''
 is 'no output of all these' "$(ls small 2>&1)" "ls: cannot access 'small': No such file or directory"
 no_leftovers 'no temporary files of all these' "$work"
