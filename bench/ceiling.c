@@ -62,8 +62,8 @@ static double multiply_add(long rounds)
     Vector a = y, b = y, c = y, d = y, e = y, f = y, g = y, h = y, i = y, j = y, k = y, l = y;
     double start = now();
     for (long r = 0; r < rounds; r++) {
-        STEP(a) STEP(b) STEP(c) STEP(d) STEP(e) STEP(f)
-        STEP(g) STEP(h) STEP(i) STEP(j) STEP(k) STEP(l)
+        STEP(a)
+        STEP(b) STEP(c) STEP(d) STEP(e) STEP(f) STEP(g) STEP(h) STEP(i) STEP(j) STEP(k) STEP(l)
     }
     return 2.0 * LANES * ACCUMULATORS * (double)rounds / (now() - start);
 }

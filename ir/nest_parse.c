@@ -2,7 +2,7 @@
  *
  *     kernel   = "kernel" @name "(" argument, … ")" {fact} "{" {"scratch" buffer} {statement} "}"
  *     fact     = "may_alias" | "ordered" | "multiply_adds=" N | "steps=" N
- *     argument = ["out" | "inout"] buffer
+ *     argument = ["fixed" | "out" | "inout"] buffer
  *     buffer   = %name ":" element "[" N "]"
  *     loop     = ("for" | "unroll" | "parallel") var "=" N ".." N ["step" N] "{" {statement} "}"
  *     vector   = "vector" var "=" N ".." N ["of" N] "{" {statement} "}"
@@ -185,6 +185,7 @@ static bool parse_argument(Scope *scope)
 {
     bool inout = reader_accept_word(&scope->reader, "inout");
     bool out = !inout && reader_accept_word(&scope->reader, "out");
+    bool fixed = !inout && !out && reader_accept_word(&scope->reader, "fixed");
     const char *name;
     ElementType element;
     int64_t count;
@@ -193,6 +194,7 @@ static bool parse_argument(Scope *scope)
     Buffer *buffer = kernel_argument(scope->reader.arena, scope->kernel, name, element, count);
     buffer->read = !out;
     buffer->written = out || inout;
+    buffer->fixed = fixed;
     scope_bind(scope, (Binding){.name = name, .buffer = buffer});
     return true;
 }

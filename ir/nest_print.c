@@ -316,13 +316,20 @@ static void print_block(Printer *printer, const Stmt *body, int indent)
     printer->name_count = scope;
 }
 
+static const char *argument_way(const Buffer *buffer)
+{
+    if (!buffer->written)
+        return buffer->fixed ? "fixed " : "";
+    return buffer->read ? "inout " : "out ";
+}
+
 static void print_arguments(Printer *printer, const Kernel *kernel)
 {
     for (int i = 0; i < kernel->argument_count; i++) {
         const Buffer *buffer = kernel->arguments[i];
         if (i > 0)
             text_add(printer->text, ", ");
-        print_buffer(printer, buffer, !buffer->written ? "" : buffer->read ? "inout " : "out ");
+        print_buffer(printer, buffer, argument_way(buffer));
     }
 }
 

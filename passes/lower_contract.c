@@ -19,8 +19,19 @@ static Stmt *contraction(Lowering *l, Node *root, const Axes *outer, const Coord
     return axes_loops(l, outer, lower_reduction(l, reduction, element, at));
 }
 
+/* Operands that stay the same from call to call: prepare.c can pack them ahead. */
+static void mark_fixed(Lowering *l)
+{
+    for (int a = 0; a < l->argument_count; a++) {
+        SlotKind kind = l->arguments[a]->kind;
+        l->kernel->arguments[a]->fixed =
+            kind == SLOT_CONSTANT || (kind == SLOT_STATE && l->function->update_count == 0);
+    }
+}
+
 static void finish(Lowering *l, Node *root, int64_t multiply_adds, Stmt *body)
 {
+    mark_fixed(l);
     l->kernel->multiply_adds = multiply_adds;
     /* with few rows it is loading the operands that takes the time */
     l->kernel->element_steps = type_elements(&root->type) * lower_group_work(l->group) +

@@ -17,36 +17,10 @@
  * B, so that one panel of B serves all rows
  *
  * B is packed into panels, [panel][reduced…][width], unless it is read so few times, or lies so
- * well, that a copy would not pay. Block sizes come from a small model of the processor: see
- * block_cost(). */
+ * well, that a copy would not pay; an operand that is `fixed` costs nothing to pack. Block sizes
+ * come from a small model of the processor: see block_cost(). */
+#include "passes/tile.h"
 #include "passes/rewrite.h"
-#include "passes/schedule_kernel.h"
-
-enum { LOOP_MAX = 16, ROWS_MAX = 14, VECTORS_MAX = 12, PACK_ROWS = 8 };
-
-typedef struct Axis {
-    const Var *var;
-    int64_t extent;
-    int64_t a, b, out; /* elements that A, B and the output move with one step */
-} Axis;
-
-typedef struct Contraction {
-    Arena *arena;
-    const Target *target;
-    Kernel *kernel;
-    Packings *packings;
-    Axis outer[LOOP_MAX], reduced[LOOP_MAX];
-    int outer_count, reduced_count;
-    Buffer *acc;
-    Expr *first, *a, *b; /* a and b are loads */
-    Stmt *epilogue;
-    ElementType element;
-    int lanes;
-    int vector, row;   /* positions in outer; row -1: none */
-    int rows, vectors; /* block size */
-    Buffer *packed;    /* or NULL */
-    int64_t depth;     /* product of the reduced extents */
-} Contraction;
 
 /* ---- recognising ---- */
 
@@ -133,73 +107,9 @@ static bool choose_vector(Contraction *c)
     return v->b != 0 && (v->a == 0 || (v->a == 1 && v->b == 1));
 }
 
-/* ---- block sizes ---- */
-
-/* Cycles one step of the reduced loops takes for a block: multiply-adds and loads both go two a
- * cycle, and a sum can be added to again only after four (five leaves room for the rest of the
- * loop). Plus, for each block, what starting and storing it costs, spread over the depth. */
-static double block_cost(int64_t depth, int rows, int vectors)
-{
-    double products = rows * vectors * 0.5, loads = (rows + vectors) * 0.5;
-    double step = products > loads ? products : loads;
-    if (step < 5)
-        step = 5;
-    return step * (double)depth + 8 + rows * vectors;
-}
-
-static double total_cost(const Contraction *c, int64_t row_extent, int64_t width, int rows,
-                         int vectors)
-{
-    int64_t wide = (int64_t)vectors * c->lanes, full = width / wide, rest = width % wide;
-    int rest_vectors = (int)((rest + c->lanes - 1) / c->lanes),
-        rest_rows = (int)(row_extent % rows);
-    double full_rows = (double)(row_extent / rows);
-    double cost = full_rows * (double)full * block_cost(c->depth, rows, vectors);
-    if (rest_vectors)
-        cost += full_rows * block_cost(c->depth, rows, rest_vectors);
-    if (rest_rows)
-        cost += (double)full * block_cost(c->depth, rest_rows, vectors);
-    if (rest_rows && rest_vectors)
-        cost += block_cost(c->depth, rest_rows, rest_vectors);
-    return cost;
-}
-
-/* The row loop and block size of least cost; cost is compared for the same number of outputs. */
-static void choose_block(Contraction *c)
-{
-    int64_t width = c->outer[c->vector].extent;
-    /* x86 multiplies by an element broadcast from memory; ARM loads several rows' elements first */
-    int spare = c->target->architecture == ARCHITECTURE_X86_64 ? 1 : 4;
-    double best = 0;
-    c->row = -1;
-    for (int row = c->outer_count - 1; row >= -1; row--) {
-        if (row >= 0 && (row == c->vector || c->outer[row].b != 0))
-            continue;
-        int64_t extent = row < 0 ? 1 : c->outer[row].extent;
-        for (int rows = 1; rows <= ROWS_MAX && rows <= extent; rows++) {
-            for (int vectors = 1; vectors <= VECTORS_MAX; vectors++) {
-                if (rows * vectors + vectors + spare > c->target->registers ||
-                    (vectors > 1 && (vectors - 1) * c->lanes >= width))
-                    break;
-                double cost = total_cost(c, extent, width, rows, vectors) / (double)extent;
-                if (best != 0 && cost >= best * 0.999)
-                    continue;
-                best = cost;
-                c->row = row;
-                c->rows = rows;
-                c->vectors = vectors;
-            }
-        }
-    }
-}
-
 /* ---- packing ---- */
 
-static int64_t packed_width(const Contraction *c) /* of all panels together */
-{
-    int64_t width = c->outer[c->vector].extent;
-    return (width + c->lanes - 1) / c->lanes * c->lanes;
-}
+enum { FAR_BYTES = 4096 }; /* steps as long as a page: nothing is fetched ahead */
 
 static bool should_pack(const Contraction *c)
 {
@@ -216,6 +126,8 @@ static bool should_pack(const Contraction *c)
     bool partial = v->extent % c->lanes != 0 && !c->target->masked && c->target->vector_bits < 256;
     if (!partial && next > 0 && next <= 2 * (int64_t)c->vectors * c->lanes)
         return false; /* a panel lies in memory almost as packing would put it */
+    if (c->b->buffer->fixed)
+        return readers > 1 || next * element_bytes(c->element) >= FAR_BYTES;
     return readers >= PACK_ROWS;
 }
 
@@ -234,7 +146,7 @@ static Affine packed_offset(const Contraction *c, Affine j, int64_t width)
                                affine_var(arena, c->outer[i].var, 1));
     Affine offset =
         affine_add(arena, affine_scale(arena, j, c->depth), affine_scale(arena, step, width));
-    return affine_add(arena, offset, affine_scale(arena, block, c->depth * packed_width(c)));
+    return affine_add(arena, offset, affine_scale(arena, block, c->depth * tile_packed_width(c)));
 }
 
 static Stmt *reduced_loops(const Contraction *c, Stmt *body)
@@ -278,7 +190,8 @@ static void add_packing(Contraction *c)
     for (int i = 0; i < c->outer_count; i++)
         if (i != c->vector && c->outer[i].b != 0)
             blocks *= c->outer[i].extent;
-    Packing packing = {.source = c->b->buffer->index, .count = blocks * c->depth * packed_width(c)};
+    Packing packing = {.source = c->b->buffer->index,
+                       .count = blocks * c->depth * tile_packed_width(c)};
     Kernel *kernel = packing.kernel = ARENA_NEW(arena, Kernel);
     kernel->name = "pack";
     kernel->next_var = c->kernel->next_var;
@@ -304,12 +217,12 @@ static void add_packing(Contraction *c)
 /* ---- the block ---- */
 
 typedef struct Block {
-    int rows, vectors;
+    int rows, lines, vectors;
     int64_t real;     /* outputs across; the last vector may be part full */
-    Affine i, j;      /* its first row and column */
-    Affine first_row; /* of the rows that are gone through together */
+    Affine i, j;      /* its first row (or line) and column */
+    Affine first_row; /* of the rows (or lines) that are gone through together */
     int64_t row_count;
-    const Var *r, *u, *v;
+    const Var *l, *r, *u, *v;
 } Block;
 
 static Affine sum3(Arena *arena, Affine a, Affine b, Affine c)
@@ -320,8 +233,12 @@ static Affine sum3(Arena *arena, Affine a, Affine b, Affine c)
 static Affine acc_offset(const Contraction *c, const Block *b)
 {
     Arena *arena = c->arena;
-    return sum3(arena, affine_var(arena, b->r, (int64_t)b->vectors * c->lanes),
-                affine_var(arena, b->u, 1), affine_var(arena, b->v, 1));
+    int64_t width = (int64_t)b->vectors * c->lanes;
+    Affine offset = sum3(arena, affine_var(arena, b->r, width), affine_var(arena, b->u, 1),
+                         affine_var(arena, b->v, 1));
+    if (c->line < 0)
+        return offset;
+    return affine_add(arena, affine_var(arena, b->l, b->rows * width), offset);
 }
 
 /* Written out for each vector of each row. With `exact`, lanes beyond the edge of the output are
@@ -340,22 +257,31 @@ static Stmt *for_each_vector(const Contraction *c, const Block *b, bool exact, S
         across = stmt_append(
             across, stmt_vector(arena, b->v, rest, c->lanes, rewrite_stmts(arena, body, &last)));
     }
-    return stmt_loop(arena, LOOP_UNROLL, b->r, 0, b->rows, 1, across);
+    Stmt *rows = stmt_loop(arena, LOOP_UNROLL, b->r, 0, b->rows, 1, across);
+    return c->line < 0 ? rows : stmt_loop(arena, LOOP_UNROLL, b->l, 0, b->lines, 1, rows);
 }
 
 static Stmt *emit_block(Contraction *c, Block *b)
 {
     Arena *arena = c->arena;
+    if (c->line >= 0)
+        b->l = kernel_var(arena, c->kernel, "l");
     b->r = kernel_var(arena, c->kernel, "r");
     b->u = kernel_var(arena, c->kernel, "u");
     b->v = kernel_var(arena, c->kernel, "v");
     Affine across = affine_add(arena, affine_var(arena, b->u, 1), affine_var(arena, b->v, 1));
-    Buffer *acc = nest_local(arena, "acc", c->element, (int64_t)b->rows * b->vectors * c->lanes);
+    int64_t sums = (int64_t)b->lines * b->rows * b->vectors * c->lanes;
+    Buffer *acc = nest_local(arena, "acc", c->element, sums);
     Replace replace = {.local = c->acc, .local_by = acc, .local_offset = acc_offset(c, b)};
     replace_var(&replace, c->outer[c->vector].var, affine_add(arena, b->j, across));
-    if (c->row >= 0)
+    if (c->line >= 0) {
+        replace_var(&replace, c->outer[c->line].var,
+                    affine_add(arena, b->i, affine_var(arena, b->l, 1)));
+        replace_var(&replace, c->outer[c->row].var, affine_var(arena, b->r, 1));
+    } else if (c->row >= 0) {
         replace_var(&replace, c->outer[c->row].var,
                     affine_add(arena, b->i, affine_var(arena, b->r, 1)));
+    }
     Expr *left = rewrite_expr(arena, c->a, &replace), *right = rewrite_expr(arena, c->b, &replace);
     if (c->packed)
         right = expr_load(
@@ -376,36 +302,49 @@ static Stmt *emit_block(Contraction *c, Block *b)
 
 /* ---- the loops around the block ---- */
 
-static bool inner_rows(const Contraction *c);
 static Stmt *column_loops(Contraction *c, Block block);
 
-/* Rows in whole blocks, then the rest as one smaller block. */
+/* The loop that goes from block to block, and how far one block reaches along it. */
+static const Axis *block_axis(const Contraction *c)
+{
+    int i = c->line >= 0 ? c->line : c->row;
+    return i < 0 ? NULL : &c->outer[i];
+}
+
+static int block_reach(const Contraction *c)
+{
+    return c->line >= 0 ? c->lines : c->rows;
+}
+
+/* Rows (or lines) in whole blocks, then the rest as one smaller block. */
 static Stmt *row_loops(Contraction *c, Block block)
 {
-    const Axis *row = c->row < 0 ? NULL : &c->outer[c->row];
-    int64_t extent = block.row_count, full = extent / c->rows * c->rows;
+    const Axis *axis = block_axis(c);
+    int64_t extent = block.row_count, reach = block_reach(c), full = extent / reach * reach;
     Stmt *all = NULL;
     for (int part = 0; part < 2; part++) {
         int64_t begin = part ? full : 0, end = part ? extent : full;
-        block.rows = part ? (int)(extent - full) : c->rows;
         if (begin == end)
             continue;
+        int size = part ? (int)(extent - full) : (int)reach;
+        block.rows = c->line >= 0 ? c->rows : size;
+        block.lines = c->line >= 0 ? size : 1;
         block.i = block.first_row;
-        if (row)
-            block.i = affine_add(c->arena, block.i, affine_var(c->arena, row->var, 1));
-        Stmt *body = inner_rows(c) ? emit_block(c, &block) : column_loops(c, block);
-        if (row)
-            body = stmt_loop(c->arena, LOOP_SERIAL, row->var, begin, end, block.rows, body);
+        if (axis)
+            block.i = affine_add(c->arena, block.i, affine_var(c->arena, axis->var, 1));
+        Stmt *body = tile_rows_innermost(c) ? emit_block(c, &block) : column_loops(c, block);
+        if (axis)
+            body = stmt_loop(c->arena, LOOP_SERIAL, axis->var, begin, end, size, body);
         all = stmt_append(all, body);
     }
     return all;
 }
 
-/* The loops that move A but are not the row loop. */
+/* The loops that move A but belong to no block. */
 static Stmt *other_loops(Contraction *c, Stmt *body)
 {
     for (int i = c->outer_count - 1; i >= 0; i--)
-        if (i != c->vector && i != c->row && c->outer[i].b == 0)
+        if (i != c->vector && i != c->row && i != c->line && c->outer[i].b == 0)
             body =
                 stmt_loop(c->arena, LOOP_SERIAL, c->outer[i].var, 0, c->outer[i].extent, 1, body);
     return body;
@@ -423,38 +362,27 @@ static Stmt *column_loops(Contraction *c, Block block)
         block.real = part ? end - begin : wide;
         block.vectors = (int)((block.real + c->lanes - 1) / c->lanes);
         block.j = affine_var(c->arena, v->var, 1);
-        Stmt *body = inner_rows(c) ? other_loops(c, row_loops(c, block)) : emit_block(c, &block);
+        Stmt *body =
+            tile_rows_innermost(c) ? other_loops(c, row_loops(c, block)) : emit_block(c, &block);
         all = stmt_append(all,
                           stmt_loop(c->arena, LOOP_SERIAL, v->var, begin, end, block.real, body));
     }
     return all;
 }
 
-/* True: one panel of B meets all rows before the next panel (B is large, or rows are few). False:
- * one block of rows meets all panels (B stays in the second-level cache, and rows are plenty to
- * share out). */
-static bool inner_rows(const Contraction *c)
-{
-    int64_t panels = c->depth * packed_width(c) * element_bytes(c->element), blocks = 1;
-    for (int i = 0; i < c->outer_count; i++)
-        if (i != c->vector && c->outer[i].b == 0)
-            blocks *=
-                i == c->row ? (c->outer[i].extent + c->rows - 1) / c->rows : c->outer[i].extent;
-    return blocks < 16 || panels > (int64_t)c->target->l2_kib * 512;
-}
-
 static Block all_rows(const Contraction *c)
 {
-    return (Block){.row_count = c->row < 0 ? 1 : c->outer[c->row].extent};
+    return (Block){.row_count = block_axis(c) ? block_axis(c)->extent : 1};
 }
 
 /* Rows whose part of A stays in the second-level cache while one panel of B after the other goes
  * by. */
 static int64_t rows_at_once(const Contraction *c)
 {
-    int64_t rows = all_rows(c).row_count, bytes = c->depth * element_bytes(c->element);
-    int64_t fit = (int64_t)c->target->l2_kib * 512 / bytes / c->rows * c->rows;
-    int64_t least = (int64_t)c->rows * PACK_ROWS;
+    int64_t rows = all_rows(c).row_count, reach = block_reach(c);
+    int64_t bytes = c->depth * element_bytes(c->element) * (c->line >= 0 ? c->rows : 1);
+    int64_t fit = (int64_t)c->target->l2_kib * 512 / bytes / reach * reach;
+    int64_t least = reach * PACK_ROWS;
     fit = fit > least ? fit : least;
     return rows <= fit + fit / 2 ? rows : fit;
 }
@@ -482,10 +410,10 @@ static Stmt *row_parts(Contraction *c)
 
 static Stmt *tile(Contraction *c)
 {
-    choose_block(c);
+    tile_choose_block(c);
     if (should_pack(c))
         add_packing(c);
-    Stmt *body = inner_rows(c) ? row_parts(c) : other_loops(c, row_loops(c, all_rows(c)));
+    Stmt *body = tile_rows_innermost(c) ? row_parts(c) : other_loops(c, row_loops(c, all_rows(c)));
     for (int i = c->outer_count - 1; i >= 0; i--) /* loops that move B: batches, groups */
         if (i != c->vector && c->outer[i].b != 0)
             body =
@@ -526,4 +454,6 @@ void tile_contractions(Arena *arena, const Target *target, Kernel *kernel, Packi
         tiled = stmt_append(tiled, tile(&c));
     }
     kernel->body = tiled;
+    for (int a = 0; a < kernel->argument_count; a++)
+        kernel->arguments[a]->fixed = false; /* nobody else asks */
 }

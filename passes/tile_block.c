@@ -1,0 +1,189 @@
+/* The size of register blocks, by a small model of the processor.
+ *
+ * One step of the reduced loops, for a block of rows × vectors, costs the greatest of
+ *
+ *   multiply-adds   rows · vectors / 2: two go in a cycle
+ *   loads           (rows + vectors) / 2: the elements of A are broadcast, the vectors of B loaded
+ *   latency         a sum can be added to again only after four cycles; five with the loop
+ *   traffic         bytes that come from beyond the first-level cache, at what the next level gives
+ *
+ * and a fifth of the traffic again, because it never overlaps entirely. Each block costs what
+ * starting and storing it takes besides. */
+#include "passes/tile.h"
+
+enum {
+    ROWS_MAX = 14,
+    VECTORS_MAX = 12,
+    WAY_BYTES = 4096, /* of a first-level cache: addresses so far apart compete for one set */
+    LINE_BYTES = 64,
+    L2_BYTES_PER_CYCLE = 32,
+    L3_BYTES_PER_CYCLE = 12,
+};
+
+int64_t tile_packed_width(const Contraction *c)
+{
+    int64_t width = c->outer[c->vector].extent;
+    return (width + c->lanes - 1) / c->lanes * c->lanes;
+}
+
+bool tile_rows_innermost(const Contraction *c)
+{
+    int64_t panels = c->depth * tile_packed_width(c) * element_bytes(c->element), blocks = 1;
+    for (int i = 0; i < c->outer_count; i++) {
+        int64_t extent = c->outer[i].extent, size = i == c->row    ? c->rows
+                                                    : i == c->line ? c->lines
+                                                                   : 1;
+        if (i != c->vector && c->outer[i].b == 0)
+            blocks *= (extent + size - 1) / size;
+    }
+    return blocks < 16 || panels > (int64_t)c->target->l2_kib * 512;
+}
+
+/* Cycles one step waits for B: a panel that one block after the other reads again lies in some
+ * cache. */
+static double panel_traffic(const Contraction *c, int vectors)
+{
+    int64_t step = (int64_t)vectors * c->lanes * element_bytes(c->element);
+    int64_t again = tile_rows_innermost(c)
+                        ? step * c->depth
+                        : c->depth * tile_packed_width(c) * element_bytes(c->element);
+    if (again <= (int64_t)c->target->l1_kib * 512)
+        return 0;
+    bool near = again <= (int64_t)c->target->l2_kib * 768;
+    return (double)step / (near ? L2_BYTES_PER_CYCLE : L3_BYTES_PER_CYCLE);
+}
+
+static int64_t magnitude(int64_t value)
+{
+    return value < 0 ? -value : value;
+}
+
+/* How many of the rows' elements lie in different sets of the first-level cache. */
+static int distinct_sets(int64_t stride, int rows)
+{
+    int64_t sets[ROWS_MAX * 2];
+    int count = 0;
+    for (int r = 0; r < rows; r++) {
+        int64_t set = magnitude(stride) * r % WAY_BYTES / LINE_BYTES;
+        bool known = false;
+        for (int s = 0; s < count && !known; s++)
+            known = sets[s] == set;
+        if (!known)
+            sets[count++] = set;
+    }
+    return count;
+}
+
+/* Cycles one step waits for A. Rows a multiple of a way apart push one another out of the cache
+ * before the rest of their lines is used. */
+static double rows_traffic(const Contraction *c, int row, int rows)
+{
+    int64_t bytes = element_bytes(c->element);
+    int64_t deeper = c->reduced_count ? c->reduced[c->reduced_count - 1].a * bytes : 0;
+    int64_t apart = row < 0 ? 0 : magnitude(c->outer[row].a) * bytes;
+    double lines = apart < LINE_BYTES ? 1 + (double)(rows * apart) / LINE_BYTES : rows;
+    int ways = c->target->l1_kib * 1024 / WAY_BYTES;
+    bool crowded = rows > (ways - 2) * distinct_sets(apart, rows);
+    if (!crowded && magnitude(deeper) < LINE_BYTES)
+        lines = lines * (double)magnitude(deeper) / LINE_BYTES;
+    return lines * LINE_BYTES / L2_BYTES_PER_CYCLE;
+}
+
+typedef struct Shape { /* of blocks */
+    int row, line, rows, lines, vectors;
+} Shape;
+
+static double block_cost(const Contraction *c, const Shape *s, int rows, int vectors)
+{
+    double products = rows * vectors * 0.5, loads = (rows + vectors) * 0.5;
+    double traffic = panel_traffic(c, vectors) + rows_traffic(c, s->row, rows);
+    double step = products > loads ? products : loads;
+    step = step < 5 ? 5 : step;
+    step = step < traffic ? traffic : step;
+    return (step + 0.2 * traffic) * (double)c->depth + 8 + rows * vectors;
+}
+
+/* Of all blocks in one round of the row loop (and of the line loop). */
+static double total_cost(Contraction *c, const Shape *s)
+{
+    int64_t width = c->outer[c->vector].extent;
+    int64_t wide = (int64_t)s->vectors * c->lanes, full = width / wide, rest = width % wide;
+    int rest_vectors = (int)((rest + c->lanes - 1) / c->lanes), height = s->rows * s->lines;
+    int64_t extent = s->row < 0 ? 1 : c->outer[s->row].extent;
+    int64_t full_rows = extent / s->rows, rest_rows = extent % s->rows;
+    if (s->line >= 0) {
+        full_rows = c->outer[s->line].extent / s->lines;
+        rest_rows = c->outer[s->line].extent % s->lines * extent;
+    }
+    c->row = s->row, c->line = s->line, c->rows = s->rows, c->lines = s->lines;
+    double cost = (double)full_rows * (double)full * block_cost(c, s, height, s->vectors);
+    if (rest_vectors)
+        cost += (double)full_rows * block_cost(c, s, height, rest_vectors);
+    if (rest_rows)
+        cost += (double)full * block_cost(c, s, (int)rest_rows, s->vectors);
+    if (rest_rows && rest_vectors)
+        cost += block_cost(c, s, (int)rest_rows, rest_vectors);
+    int64_t outputs = extent * (s->line < 0 ? 1 : c->outer[s->line].extent);
+    return cost / (double)outputs;
+}
+
+typedef struct Choice {
+    Shape shape;
+    double cost; /* 0: none yet */
+} Choice;
+
+/* All widths of blocks of this height. */
+static void try_widths(Contraction *c, Shape shape, Choice *best)
+{
+    /* x86 multiplies by an element broadcast from memory; ARM loads several rows' elements first */
+    int spare = c->target->architecture == ARCHITECTURE_X86_64 ? 1 : 4;
+    int64_t width = c->outer[c->vector].extent;
+    int height = shape.rows * shape.lines;
+    for (int vectors = 1; vectors <= VECTORS_MAX; vectors++) {
+        if (height * vectors + vectors + spare > c->target->registers ||
+            (vectors > 1 && (vectors - 1) * c->lanes >= width))
+            break;
+        shape.vectors = vectors;
+        double cost = total_cost(c, &shape);
+        if (best->cost != 0 && cost >= best->cost * 0.999)
+            continue;
+        *best = (Choice){shape, cost};
+    }
+}
+
+static bool can_be_row(const Contraction *c, int i)
+{
+    return i != c->vector && c->outer[i].b == 0;
+}
+
+/* Short row loops: blocks that hold several rounds of them. */
+static void try_lines(Contraction *c, int row, Choice *best)
+{
+    int64_t extent = c->outer[row].extent;
+    for (int line = row - 1; line >= 0; line--) {
+        if (!can_be_row(c, line))
+            continue;
+        for (int lines = 2; lines * extent <= ROWS_MAX && lines <= c->outer[line].extent; lines++)
+            try_widths(c, (Shape){row, line, (int)extent, lines, 1}, best);
+        return;
+    }
+}
+
+void tile_choose_block(Contraction *c)
+{
+    Choice best = {0};
+    for (int row = c->outer_count - 1; row >= -1; row--) {
+        if (row >= 0 && !can_be_row(c, row))
+            continue;
+        int64_t extent = row < 0 ? 1 : c->outer[row].extent;
+        for (int rows = 1; rows <= ROWS_MAX && rows <= extent; rows++)
+            try_widths(c, (Shape){row, -1, rows, 1, 1}, &best);
+        if (row >= 0)
+            try_lines(c, row, &best);
+    }
+    c->row = best.shape.row;
+    c->line = best.shape.line;
+    c->rows = best.shape.rows;
+    c->lines = best.shape.lines;
+    c->vectors = best.shape.vectors;
+}
