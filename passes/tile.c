@@ -126,7 +126,7 @@ static bool should_pack(const Contraction *c)
     bool partial = v->extent % c->lanes != 0 && !c->target->masked && c->target->vector_bits < 256;
     if (!partial && next > 0 && next <= 2 * (int64_t)c->vectors * c->lanes)
         return false; /* a panel lies in memory almost as packing would put it */
-    if (c->b->buffer->fixed)
+    if (c->b->buffer->fixed && c->b->buffer->count * element_bytes(c->element) >= FAR_BYTES)
         return readers > 1 || next * element_bytes(c->element) >= FAR_BYTES;
     return readers >= PACK_ROWS;
 }
