@@ -12,9 +12,11 @@
 #include "passes/tile.h"
 
 enum {
-    ROWS_MAX = 14,
+    ROWS_MAX = 28,
     VECTORS_MAX = 12,
     WAY_BYTES = 4096, /* of a first-level cache: addresses so far apart compete for one set */
+    PAGE_BYTES = 4096,
+    PAGE_CYCLES = 10, /* for each row of a block in a page of its own: nothing is fetched ahead */
     LINE_BYTES = 64,
     L2_BYTES_PER_CYCLE = 32,
     L3_BYTES_PER_CYCLE = 12,
@@ -61,7 +63,7 @@ static int64_t magnitude(int64_t value)
 /* How many of the rows' elements lie in different sets of the first-level cache. */
 static int distinct_sets(int64_t stride, int rows)
 {
-    int64_t sets[ROWS_MAX * 2];
+    int64_t sets[ROWS_MAX];
     int count = 0;
     for (int r = 0; r < rows; r++) {
         int64_t set = magnitude(stride) * r % WAY_BYTES / LINE_BYTES;
@@ -100,7 +102,10 @@ static double block_cost(const Contraction *c, const Shape *s, int rows, int vec
     double step = products > loads ? products : loads;
     step = step < 5 ? 5 : step;
     step = step < traffic ? traffic : step;
-    return (step + 0.2 * traffic) * (double)c->depth + 8 + rows * vectors;
+    double apart = s->row < 0 ? 0 : (double)magnitude(c->outer[s->row].out);
+    bool far = apart * (double)element_bytes(c->element) >= PAGE_BYTES;
+    return (step + 0.2 * traffic) * (double)c->depth + 8 +
+           rows * (vectors + (far ? PAGE_CYCLES : 0));
 }
 
 /* Of all blocks in one round of the row loop (and of the line loop). */
