@@ -259,6 +259,7 @@ int64_t count_multiply_adds(const Function *f, int first, int last)
     int64_t sum = 0;
     for (int i = first; i < last; i++) {
         const Node *node = f->nodes[i];
+        const TensorType *places = &node->type; /* whose elements meet `each` multiply-adds */
         int64_t each = 0, total, next;
         if (node->op == OP_matmul) {
             each = node->in[0]->type.dims[node->in[0]->type.rank - 1];
@@ -266,9 +267,12 @@ int64_t count_multiply_adds(const Function *f, int first, int last)
             const TensorType *w = &node->in[1]->type;
             int64_t outputs = w->dims[w->rank - 1];
             each = outputs ? type_elements(w) / outputs : 0;
+        } else if (node->op == OP_conv_transpose) {
+            const TensorType *w = &node->in[1]->type;
+            each = type_elements(w) / w->dims[w->rank - 1];
+            places = &node->in[0]->type;
         }
-        if (checked_multiply(each, type_elements(&node->type), &total) &&
-            checked_add(sum, total, &next))
+        if (checked_multiply(each, type_elements(places), &total) && checked_add(sum, total, &next))
             sum = next;
     }
     return sum;

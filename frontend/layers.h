@@ -21,7 +21,12 @@ typedef struct Builder {
     Node *random_key; /* i32[3] of f for dropout; NULL until asked for */
 } Builder;
 
-typedef enum LayerReads { LAYER_READS_ONE, LAYER_READS_LIST, LAYER_READS_INDICES } LayerReads;
+typedef enum LayerReads {
+    LAYER_READS_ONE,
+    LAYER_READS_LIST,
+    LAYER_READS_PAIR,
+    LAYER_READS_INDICES,
+} LayerReads;
 
 typedef struct Layer Layer;
 
@@ -83,6 +88,14 @@ Node *layer_state(Layer *layer, const char *suffix, TensorType type, bool parame
 Node *layer_add_bias(Layer *layer, Node *x, int64_t units);
 /* Name of the initializer of weights that suits the layer's activation. */
 const char *layer_default_initializer(Layer *layer);
+
+/* x · w over the last axis of x; a longer shape is flattened to a matrix for it and put back. */
+Node *layer_multiply_last_axis(Layer *layer, Node *x, Node *w);
+
+/* A probability from 0 up to but not 1; 0 when it is not given. */
+bool layer_read_rate(Layer *layer, const char *key, double *rate);
+/* While training: each number is 0 with probability `rate`, the others grow to make up for it. */
+Node *layer_drop(Layer *layer, Node *x, double rate);
 
 /* A rank-0 float constant. */
 Node *layer_scalar(Layer *layer, double value);

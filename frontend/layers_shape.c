@@ -1,5 +1,5 @@
-/* Layers that move or join numbers: flatten, reshape, transpose, concat; add, subtract, multiply.
- */
+/* Layers that move or join numbers: flatten, reshape, transpose, slice, concat; add, subtract,
+ * multiply. */
 #include <string.h>
 
 #include "base/checked.h"
@@ -83,6 +83,40 @@ Node *layer_transpose(Layer *layer)
         return NULL;
     }
     return graph_transpose(layer->builder->f, x, order);
+}
+
+/* A place along an axis of `size`, counted from its end when it is negative. */
+static bool read_place(Layer *layer, const char *key, int64_t size, int64_t otherwise,
+                       int64_t *place)
+{
+    if (!layer_integer(layer, key, -size, size, otherwise, place))
+        return false;
+    if (*place < 0)
+        *place += size;
+    return true;
+}
+
+Node *layer_slice(Layer *layer)
+{
+    Node *x = layer->in[0];
+    int64_t axis, first, end, start[RANK_LIMIT] = {0}, count[RANK_LIMIT], step[RANK_LIMIT];
+    if (!layer_axis(layer, x->type.rank, &axis))
+        return NULL;
+    for (int i = 0; i < x->type.rank; i++) {
+        count[i] = x->type.dims[i];
+        step[i] = 1;
+    }
+    int64_t size = count[axis];
+    if (!read_place(layer, "start", size, 0, &first) ||
+        !read_place(layer, "end", size, size, &end) ||
+        !layer_integer(layer, "step", 1, INT32_MAX, 1, &step[axis]))
+        return NULL;
+    if (first >= end)
+        return layer_error(layer, "nothing of axis %lld is left between start %lld and end %lld",
+                           (long long)axis, (long long)first, (long long)end);
+    start[axis] = first;
+    count[axis] = (end - first - 1) / step[axis] + 1;
+    return graph_slice(layer->builder->f, x, start, count, step);
 }
 
 /* An input as a message names it: "main" [batch, 8, 8, 32] */

@@ -1,4 +1,4 @@
-/* Convolutions and pooling: windows that slide over the axes between the batch and the channels.
+/* Convolutions, pooling and enlarging: what works on the axes between the batch and the channels.
  *
  * "padding" is "valid" (none), "same" (as many outputs as inputs divided by the stride, rounded up;
  * an odd row goes behind, as in Keras), one number for all sides, or two numbers an axis: before,
@@ -15,15 +15,15 @@ static int spatial_rank(const Node *x)
     return x->type.rank - 2;
 }
 
-/* One number for every axis, or a list of them. */
-static bool each_axis(Layer *layer, const char *key, int rank, int64_t *values)
+/* One number for every axis, or a list of them; at least `low`. */
+static bool each_axis(Layer *layer, const char *key, int64_t low, int rank, int64_t *values)
 {
     int count = 0;
     Json *json = layer_parameter(layer, key);
     if (!json)
         return true;
     if (json->kind != JSON_LIST) {
-        if (!json_integer(json, 1, WINDOW_LIMIT, &values[0]))
+        if (!json_integer(json, low, WINDOW_LIMIT, &values[0]))
             return false;
         for (int i = 1; i < rank; i++)
             values[i] = values[0];
@@ -32,7 +32,7 @@ static bool each_axis(Layer *layer, const char *key, int rank, int64_t *values)
     if (json->count != rank)
         return json_error(json, "expected %d numbers, one for each axis, found %d", rank,
                           json->count);
-    return json_integers(json, 1, WINDOW_LIMIT, rank, values, &count);
+    return json_integers(json, low, WINDOW_LIMIT, rank, values, &count);
 }
 
 static int64_t extent(const Spatial *s, int axis)
@@ -40,12 +40,12 @@ static int64_t extent(const Spatial *s, int axis)
     return (s->size[axis] - 1) * s->dilation[axis] + 1;
 }
 
-static void pad_same(const Node *x, Spatial *s)
+/* sizes: of what the window slides over */
+static void pad_same(const int64_t *sizes, Spatial *s)
 {
     for (int i = 0; i < s->rank; i++) {
-        int64_t size = x->type.dims[1 + i];
-        int64_t outputs = (size + s->stride[i] - 1) / s->stride[i];
-        int64_t total = (outputs - 1) * s->stride[i] + extent(s, i) - size;
+        int64_t outputs = (sizes[i] + s->stride[i] - 1) / s->stride[i];
+        int64_t total = (outputs - 1) * s->stride[i] + extent(s, i) - sizes[i];
         total = total < 0 ? 0 : total;
         s->pad[2 * i] = total / 2;
         s->pad[2 * i + 1] = total - total / 2;
@@ -59,7 +59,7 @@ static bool bad_padding(const Json *json, int rank)
                       2 * rank, json_describe(json));
 }
 
-static bool read_padding(Layer *layer, const Node *x, Spatial *s)
+static bool read_padding(Layer *layer, const int64_t *sizes, Spatial *s)
 {
     int count = 0;
     Json *json = layer_parameter(layer, "padding");
@@ -69,7 +69,7 @@ static bool read_padding(Layer *layer, const Node *x, Spatial *s)
     if (json->kind == JSON_STRING) {
         json->used = true;
         if (strcmp(json->text, "same") == 0)
-            pad_same(x, s);
+            pad_same(sizes, s);
         else if (strcmp(json->text, "valid") != 0)
             return bad_padding(json, s->rank);
         return true;
@@ -109,20 +109,26 @@ static bool check_window(Layer *layer, const Node *x, const Spatial *s, const ch
     return true;
 }
 
-/* Reads kernel or size, stride, padding and dilation. */
-static bool read_window(Layer *layer, const Node *x, const char *key, Spatial *s)
+/* Reads kernel or size, stride and dilation. */
+static bool read_steps(Layer *layer, const char *key, Spatial *s)
 {
     for (int i = 0; i < s->rank; i++)
         s->stride[i] = s->dilation[i] = 1;
     if (!layer_parameter(layer, key))
         return layer_error(layer, "needs \"%s\"", key) != NULL;
-    if (!each_axis(layer, key, s->rank, s->size))
+    if (!each_axis(layer, key, 1, s->rank, s->size))
         return false;
     if (strcmp(key, "size") == 0)
         memcpy(s->stride, s->size, sizeof s->size);
-    return each_axis(layer, "stride", s->rank, s->stride) &&
-           (strcmp(key, "size") == 0 || each_axis(layer, "dilation", s->rank, s->dilation)) &&
-           read_padding(layer, x, s) && check_window(layer, x, s, key);
+    return each_axis(layer, "stride", 1, s->rank, s->stride) &&
+           (strcmp(key, "size") == 0 || each_axis(layer, "dilation", 1, s->rank, s->dilation));
+}
+
+/* The same and padding. */
+static bool read_window(Layer *layer, const Node *x, const char *key, Spatial *s)
+{
+    return read_steps(layer, key, s) && read_padding(layer, &x->type.dims[1], s) &&
+           check_window(layer, x, s, key);
 }
 
 /* Convolution */
@@ -155,23 +161,123 @@ static Node *convolution_weight(Layer *layer, const Node *x, const Spatial *s, i
     return layer_state(layer, "weight", type, true, "weight_initializer", initial);
 }
 
+static bool check_rank(const Layer *layer, const Node *x, int rank)
+{
+    return spatial_rank(x) == rank ||
+           layer_error(layer, "expects an input of shape %s, found %s",
+                       rank == 1   ? "[batch, length, channels]"
+                       : rank == 2 ? "[batch, height, width, channels]"
+                                   : "[batch, depth, height, width, channels]",
+                       layer_shape(layer, x)) != NULL;
+}
+
 Node *layer_convolution(Layer *layer)
 {
     Node *x = layer->in[0];
     Spatial s = {.rank = layer->kind->name[4] - '0'}; /* conv2d */
     int64_t channels;
-    if (spatial_rank(x) != s.rank)
-        return layer_error(layer, "expects an input of shape %s, found %s",
-                           s.rank == 1   ? "[batch, length, channels]"
-                           : s.rank == 2 ? "[batch, height, width, channels]"
-                                         : "[batch, depth, height, width, channels]",
-                           layer_shape(layer, x));
-    if (!layer_integer(layer, "channels", 1, WINDOW_LIMIT, LAYER_REQUIRED, &channels) ||
+    if (!check_rank(layer, x, s.rank) ||
+        !layer_integer(layer, "channels", 1, WINDOW_LIMIT, LAYER_REQUIRED, &channels) ||
         !read_window(layer, x, "kernel", &s) ||
         !read_groups(layer, x->type.dims[x->type.rank - 1], channels, &s.groups))
         return NULL;
     Node *y = graph_conv(layer->builder->f, x, convolution_weight(layer, x, &s, channels), &s);
     return layer_activate(layer, layer_add_bias(layer, y, channels));
+}
+
+/* Transposed convolution: what takes the outputs of a convolution back to the shape of its inputs.
+ * Its weights and its padding are those of that convolution. */
+
+/* (size − 1) · stride + extent − padding + output_padding; size · stride with padding "same" */
+static bool read_enlarged(Layer *layer, const Node *x, Spatial *s, int64_t *sizes)
+{
+    int64_t more[3] = {0};
+    const Json *padding = layer_parameter(layer, "padding");
+    bool same = padding && padding->kind == JSON_STRING && strcmp(padding->text, "same") == 0;
+    Json *json = layer_parameter(layer, "output_padding");
+    for (int i = 0; i < s->rank; i++)
+        sizes[i] = x->type.dims[1 + i] * s->stride[i]; /* both are small enough for that */
+    if (!read_padding(layer, sizes, s))
+        return false;
+    if (same)
+        return !json || json_error(json, "has no effect with padding \"same\"");
+    if (!each_axis(layer, "output_padding", 0, s->rank, more))
+        return false;
+    for (int i = 0; i < s->rank; i++) {
+        if (more[i] >= s->stride[i])
+            return json_error(json, "%lld is not smaller than the stride, %lld", (long long)more[i],
+                              (long long)s->stride[i]);
+        sizes[i] += extent(s, i) - s->stride[i] - s->pad[2 * i] - s->pad[2 * i + 1] + more[i];
+        if (sizes[i] < 1)
+            return json_error(layer_parameter(layer, "padding"), "nothing is left between it");
+    }
+    return true;
+}
+
+static Node *transposed_weight(Layer *layer, const Node *x, const Spatial *s, int64_t channels)
+{
+    TensorType type = {.element = TYPE_F32, .rank = s->rank + 2};
+    double taps = 1, steps = 1, inputs = (double)x->type.dims[x->type.rank - 1];
+    for (int i = 0; i < s->rank; i++) {
+        type.dims[i] = s->size[i];
+        taps *= (double)s->size[i];
+        steps *= (double)s->stride[i];
+    }
+    type.dims[s->rank] = channels / s->groups;
+    type.dims[s->rank + 1] = x->type.dims[x->type.rank - 1];
+    double met = taps > steps ? taps / steps : 1; /* places of the input that an output sees */
+    Initial initial =
+        initial_named(layer_default_initializer(layer), met * inputs / (double)s->groups,
+                      taps * (double)channels / (double)s->groups);
+    return layer_state(layer, "weight", type, true, "weight_initializer", initial);
+}
+
+Node *layer_convolution_transpose(Layer *layer)
+{
+    Node *x = layer->in[0];
+    Spatial s = {.rank = layer->kind->name[14] - '0'}; /* conv_transpose2d */
+    int64_t channels;
+    TensorType result = x->type;
+    if (!check_rank(layer, x, s.rank) ||
+        !layer_integer(layer, "channels", 1, WINDOW_LIMIT, LAYER_REQUIRED, &channels) ||
+        !read_steps(layer, "kernel", &s) || !read_enlarged(layer, x, &s, &result.dims[1]) ||
+        !read_groups(layer, x->type.dims[x->type.rank - 1], channels, &s.groups))
+        return NULL;
+    result.dims[result.rank - 1] = channels;
+    Node *w = transposed_weight(layer, x, &s, channels);
+    Node *y = graph_conv_transpose(layer->builder->f, x, w, &s, &result);
+    return layer_activate(layer, layer_add_bias(layer, y, channels));
+}
+
+/* Every position `factor` times along each axis: [b,h,w,c] as [b,h,1,w,1,c], stretched. */
+Node *layer_upsample(Layer *layer)
+{
+    Function *f = layer->builder->f;
+    Node *x = layer->in[0];
+    int rank = spatial_rank(x), count = 0;
+    int64_t factor[3], apart[RANK_LIMIT], stretched[RANK_LIMIT];
+    TensorType result = x->type;
+    if (rank < 1 || rank > 3)
+        return layer_error(layer,
+                           "expects an input like [batch, height, width, channels], found %s",
+                           layer_shape(layer, x));
+    if (!layer_parameter(layer, "factor"))
+        return layer_error(layer, "needs \"factor\"");
+    if (!each_axis(layer, "factor", 1, rank, factor))
+        return NULL;
+    apart[count] = stretched[count] = x->type.dims[0];
+    count++;
+    for (int i = 0; i < rank; i++) {
+        apart[count] = stretched[count] = x->type.dims[1 + i];
+        apart[count + 1] = 1;
+        stretched[count + 1] = factor[i];
+        result.dims[1 + i] *= factor[i];
+        count += 2;
+    }
+    apart[count] = stretched[count] = x->type.dims[1 + rank];
+    count++;
+    Node *wide = graph_broadcast(f, graph_reshape(f, x, count, apart), count, stretched);
+    return graph_reshape(f, wide, result.rank, result.dims);
 }
 
 /* Pooling */

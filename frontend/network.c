@@ -132,6 +132,31 @@ static bool read_single(Network *network, const Scope *scope, Layer *layer,
     return append_input(network, layer, previous, &capacity);
 }
 
+/* One, as read_single() finds it, or two in a list. */
+static bool read_pair(Network *network, const Scope *scope, Layer *layer,
+                      const NamedTensor *previous)
+{
+    const Json *list = json_peek(layer->object, "in");
+    if (!list || list->kind != JSON_LIST)
+        return read_single(network, scope, layer, previous);
+    return read_list(network, scope, layer) &&
+           (layer->in_count == 2 ||
+            json_error(list, "expected at most two names, found %d", layer->in_count));
+}
+
+static bool read_inputs(Network *network, const Scope *scope, Layer *layer,
+                        const NamedTensor *previous)
+{
+    switch (layer->kind->reads) {
+    case LAYER_READS_LIST:
+        return read_list(network, scope, layer);
+    case LAYER_READS_PAIR:
+        return read_pair(network, scope, layer, previous);
+    default:
+        return read_single(network, scope, layer, previous);
+    }
+}
+
 static bool check_elements(const Layer *layer)
 {
     for (int i = 0; i < layer->in_count; i++) {
@@ -182,10 +207,7 @@ static Node *build_kind(Network *network, Scope *scope, Layer *layer, const Name
     int first_node = b->f->node_count, first_state = b->program->state_count;
     b->f->place = json_place(layer->body);
     bool fine = layer_check_keys(layer, COMMON_KEYS);
-    fine =
-        (layer->kind->reads == LAYER_READS_LIST ? read_list(network, scope, layer)
-                                                : read_single(network, scope, layer, previous)) &&
-        fine;
+    fine = read_inputs(network, scope, layer, previous) && fine;
     if (!fine || !all_there(layer) || !check_elements(layer))
         return NULL;
     Node *output = layer->kind->build(layer);
@@ -248,6 +270,25 @@ static Node *build_block(Network *network, const Scope *outer, Layer *layer,
     return output.node;
 }
 
+/* Is `word` a parameter of the kind called `name`? "dropout" is one of attention, and a layer too.
+ */
+static bool is_parameter(const char *word, const char *name)
+{
+    const LayerKind *kind = layer_find_kind(name);
+    return kind && json_word_in(word, kind->keys);
+}
+
+static bool is_parameter_of_any(const char *word)
+{
+    int count;
+    const LayerKind *kinds = layer_kinds(&count);
+    for (int i = 0; i < count; i++) {
+        if (json_word_in(word, kinds[i].keys))
+            return true;
+    }
+    return false;
+}
+
 /* The key of `object` that names a kind of layer or a block. NULL after an error. */
 static Json *find_body(Network *network, Json *object)
 {
@@ -257,7 +298,9 @@ static Json *find_body(Network *network, Json *object)
         Json *item = object->items[i];
         if (!layer_find_kind(item->key) && !json_peek(network->define, item->key))
             continue;
-        if (body) {
+        if (body && is_parameter(item->key, body->key))
+            continue;
+        if (body && !is_parameter(body->key, item->key)) {
             json_error(object, "\"%s\" and \"%s\" are two layers; each needs an object of its own",
                        body->key, item->key);
             return NULL;
@@ -271,7 +314,7 @@ static Json *find_body(Network *network, Json *object)
         words = arena_print(arena, "%s %s", words, network->define->items[i]->key);
     for (int i = 0; i < object->count && !suggestion[0]; i++) {
         const char *key = object->items[i]->key;
-        if (json_word_in(key, COMMON_KEYS))
+        if (json_word_in(key, COMMON_KEYS) || is_parameter_of_any(key))
             continue;
         suggestion = json_suggest(arena, key, words);
         if (!unknown || suggestion[0])
@@ -282,6 +325,13 @@ static Json *find_body(Network *network, Json *object)
     else
         json_error(object, "no key here says what kind of layer this is");
     return NULL;
+}
+
+static bool reads_a_list(const Layer *layer)
+{
+    const Json *in = json_peek(layer->object, "in");
+    return layer->kind && (layer->kind->reads == LAYER_READS_LIST ||
+                           (layer->kind->reads == LAYER_READS_PAIR && in && in->kind == JSON_LIST));
 }
 
 static bool read_name_and_repeat(Network *network, Layer *layer, const char *prefix,
@@ -295,7 +345,7 @@ static bool read_name_and_repeat(Network *network, Layer *layer, const char *pre
     *repeat = 1;
     if (repeat_json)
         fine = json_integer(repeat_json, 1, LAYER_LIMIT, repeat);
-    if (fine && *repeat > 1 && layer->kind && layer->kind->reads == LAYER_READS_LIST)
+    if (fine && *repeat > 1 && reads_a_list(layer))
         fine = json_error(repeat_json, "a layer that reads several tensors cannot be repeated");
     if (name_json && (!json_string(name_json, name) || !name_check(name_json, *name)))
         return false;

@@ -2,101 +2,9 @@
  * evaluator.
  *
  * A case is a list of layers for the input "x"; `row` is the shape of a row of data. */
-#include <criterion/criterion.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "frontend_helpers.h"
 
-#include "base/file.h"
 #include "base/text.h"
-#include "frontend/json_model.h"
-#include "ir/eval.h"
-#include "ir/verify.h"
-
-typedef struct Built {
-    Arena *arena;
-    Model *model;
-    Value *states;
-} Built;
-
-static const Function *function(const Built *b, const char *name)
-{
-    const Function *f = program_find_function(b->model->program, name);
-    cr_assert(f, "no function @%s", name);
-    return f;
-}
-
-/* Reads a description and runs its `initialize`. */
-static Built build(const char *description, bool train)
-{
-    Built b = {.arena = arena_create()};
-    Diag *diag = diag_create(b.arena);
-    const int64_t batch = 2;
-    ModelOptions options = {.batches = &batch, .batch_count = 1, .train = train};
-    char *folder = folder_create_temporary(diag);
-    const char *path = arena_print(b.arena, "%s/m.json", folder);
-    cr_assert(file_write(diag, path, description, strlen(description), false));
-    b.model = json_model_read(b.arena, diag, path, &options);
-    folder_remove(folder);
-    cr_assert(b.model, "%s\n%s", description, diag->error_count ? diag->messages[0] : "no error");
-    cr_assert(graph_verify(b.model->program, diag), "%s",
-              diag->error_count ? diag->messages[0] : "");
-    Program *program = b.model->program;
-    b.states = ARENA_ARRAY(b.arena, Value, program->state_count);
-    for (int i = 0; i < program->state_count; i++)
-        b.states[i] = value_create(b.arena, program->states[i]->type);
-    Value seed = value_create(b.arena, function(&b, "initialize")->inputs[0]->type);
-    seed.integers[0] = 12345;
-    graph_evaluate(b.arena, EVALUATE_F32, function(&b, "initialize"), &seed, b.states, NULL);
-    return b;
-}
-
-static Built build_layers(const char *row, const char *layers)
-{
-    Arena *arena = arena_create();
-    Built b =
-        build(arena_print(arena, "{ \"inputs\": { \"x\": [\"batch\", %s] }, \"layers\": [%s] }",
-                          row, layers),
-              false);
-    arena_destroy(arena);
-    return b;
-}
-
-/* The first result of a function of floats in, with the numbers 0, 1, 2 … times `step` less
- * `offset`. */
-static Value run(const Built *b, const char *name, double step, double offset)
-{
-    const Function *f = function(b, name);
-    Value inputs[4], results[4];
-    for (int i = 0; i < f->input_count; i++) {
-        inputs[i] = value_create(b->arena, f->inputs[i]->type);
-        int64_t count = type_elements(&inputs[i].type);
-        for (int64_t k = 0; k < count && inputs[i].numbers; k++)
-            inputs[i].numbers[k] = (double)k * step - offset;
-    }
-    graph_evaluate(b->arena, EVALUATE_F64, f, inputs, b->states, results);
-    return results[0];
-}
-
-static const Value *state(const Built *b, const char *name)
-{
-    const State *s = program_find_state(b->model->program, name);
-    cr_assert(s, "no state %s", name);
-    return &b->states[s->index];
-}
-
-static void fill(const Built *b, const char *name, double value)
-{
-    const Value *v = state(b, name);
-    for (int64_t i = 0; i < type_elements(&v->type); i++)
-        v->numbers[i] = value;
-}
-
-static void expect_near(double got, double want, double tolerance, const char *what)
-{
-    cr_expect(fabs(got - want) <= tolerance, "%s: %.17g where %.17g is right", what, got, want);
-}
 
 /* Shapes */
 
@@ -139,7 +47,37 @@ Test(layers, shapes)
         {"7, 6, 3", "{ \"add\": [\"x\", \"x\", \"x\"] }", "f32[1,7,6,3]", 0, 0},
         {"7, 6, 3", "{ \"batch_norm\": {} }", "f32[1,7,6,3]", 6, 0},
         {"7, 6, 3", "{ \"layer_norm\": {} }", "f32[1,7,6,3]", 6, 0},
+        {"7, 6, 4", "{ \"group_norm\": 2 }", "f32[1,7,6,4]", 8, 0},
+        {"7, 6, 4", "{ \"instance_norm\": {} }", "f32[1,7,6,4]", 8, 0},
         {"7, 6, 3", "{ \"dropout\": 0.5 }", "f32[1,7,6,3]", 0, 0},
+        {"8, 6, 3", "{ \"conv_transpose2d\": 4, \"kernel\": 3 }", "f32[1,10,8,4]", 112, 5184},
+        {"8, 6, 3", "{ \"conv_transpose2d\": 4, \"kernel\": 4, \"stride\": 2, \"padding\": 1 }",
+         "f32[1,16,12,4]", 196, 9216},
+        {"8, 6, 3",
+         "{ \"conv_transpose2d\": 4, \"kernel\": 3, \"stride\": [2, 3], \"padding\": \"same\" }",
+         "f32[1,16,18,4]", 112, 5184},
+        {"8, 6, 3",
+         "{ \"conv_transpose2d\": 4, \"kernel\": 1, \"stride\": 2, \"padding\": \"same\" }",
+         "f32[1,16,12,4]", 16, 576},
+        {"8, 6, 4",
+         "{ \"conv_transpose2d\": 6, \"kernel\": 3, \"stride\": 2, \"padding\": [1, 0, 2, 1], "
+         "\"output_padding\": [0, 1], \"groups\": 2, \"dilation\": 2 }",
+         "f32[1,18,13,6]", 114, 5184},
+        {"9, 3", "{ \"conv_transpose1d\": 2, \"kernel\": 3, \"stride\": 3 }", "f32[1,27,2]", 20,
+         162},
+        {"2, 3, 2, 2", "{ \"conv_transpose3d\": 3, \"kernel\": 2 }", "f32[1,3,4,3,3]", 51, 576},
+        {"7, 6, 3", "{ \"upsample\": 2 }", "f32[1,14,12,3]", 0, 0},
+        {"7, 6, 3", "{ \"upsample\": [1, 3] }", "f32[1,7,18,3]", 0, 0},
+        {"7, 3", "{ \"upsample\": 4 }", "f32[1,28,3]", 0, 0},
+        {"7, 6, 3", "{ \"slice\": { \"axis\": 1, \"start\": 2 } }", "f32[1,5,6,3]", 0, 0},
+        {"7, 6, 3", "{ \"slice\": { \"start\": -2, \"end\": -1 } }", "f32[1,7,6,1]", 0, 0},
+        {"7, 6, 3", "{ \"slice\": { \"axis\": 2, \"end\": 5, \"step\": 2 } }", "f32[1,7,3,3]", 0,
+         0},
+        {"5, 8", "{ \"positional\": {} }", "f32[1,5,8]", 40, 0},
+        {"5, 8", "{ \"positional\": \"sinusoidal\" }", "f32[1,5,8]", 0, 0},
+        {"5, 8", "{ \"attention\": 2 }", "f32[1,5,8]", 288, 1680},
+        {"5, 8", "{ \"attention\": { \"heads\": 4, \"dropout\": 0.1 }, \"bias\": false }",
+         "f32[1,5,8]", 256, 1680},
     };
     char text[TYPE_TEXT_BYTES];
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -330,6 +268,114 @@ Test(layers, global_pools)
     b = build_layers("2, 2, 1", "{ \"global_max_pool\": {} }");
     y = run(&b, "infer", 1, 0);
     expect_near(y.numbers[0], 3, 1e-9, "maximum");
+    arena_destroy(b.arena);
+}
+
+Test(layers, upsample)
+{
+    Built b = build_layers("2, 2, 1", "{ \"upsample\": [2, 3] }");
+    Value y = run(&b, "infer", 1, 0);
+    static const double want[] = {0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1,
+                                  2, 2, 2, 3, 3, 3, 2, 2, 2, 3, 3, 3};
+    for (int k = 0; k < 24; k++)
+        expect_near(y.numbers[k], want[k], 0, "the nearest");
+    arena_destroy(b.arena);
+}
+
+Test(layers, slice)
+{
+    Built b = build_layers("6, 2", "{ \"slice\": { \"axis\": 1, \"start\": 1, \"end\": -1, "
+                                   "\"step\": 3 } }");
+    Value y = run(&b, "infer", 1, 0);
+    static const double want[] = {2, 3, 8, 9, 14, 15, 20, 21};
+    cr_assert_eq(type_elements(&y.type), 8);
+    for (int k = 0; k < 8; k++)
+        expect_near(y.numbers[k], want[k], 0, "slice");
+    arena_destroy(b.arena);
+}
+
+/* Tokens */
+
+/* sin(t / 10000^(2i / width)) and the cosine beside it */
+Test(layers, sinusoidal_positions)
+{
+    Built b = build_layers("4, 6", "{ \"positional\": \"sinusoidal\" }");
+    Value y = run(&b, "infer", 0, -1);
+    for (int k = 0; k < 48; k++) {
+        int t = k / 6 % 4, pair = k % 6 / 2;
+        double angle = t / pow(10000, 2 * pair / 6.0);
+        expect_near(y.numbers[k], 1 + (k % 2 ? cos(angle) : sin(angle)), 1e-6, "sinusoid");
+    }
+    arena_destroy(b.arena);
+}
+
+Test(layers, learned_positions)
+{
+    Built b = build_layers("4, 6", "{ \"positional\": { \"weight_initializer\": \"ones\" } }");
+    cr_expect(program_find_state(b.model->program, "layers.0.weight")->parameter);
+    Value y = run(&b, "infer", 1, 0);
+    for (int k = 0; k < 48; k++)
+        expect_near(y.numbers[k], k + 1, 0, "x and its position");
+    arena_destroy(b.arena);
+}
+
+Test(layers, names_of_attention)
+{
+    Built b = build("{ \"inputs\": { \"x\": [\"batch\", 3, 4], \"memory\": [\"batch\", 5, 6] },"
+                    "  \"layers\": [{ \"attention\": 2, \"in\": [\"x\", \"memory\"], "
+                    "\"name\": \"seen\" }, { \"attention\": 4, \"repeat\": 2 }] }",
+                    false);
+    static const struct {
+        const char *name, *type;
+    } states[] = {
+        {"seen.query.weight", "f32[4,4]"},       {"seen.query.bias", "f32[4]"},
+        {"seen.key.weight", "f32[6,4]"},         {"seen.key.bias", "f32[4]"},
+        {"seen.value.weight", "f32[6,4]"},       {"seen.value.bias", "f32[4]"},
+        {"seen.output.weight", "f32[4,4]"},      {"seen.output.bias", "f32[4]"},
+        {"layers.1.0.query.weight", "f32[4,4]"}, {"layers.1.1.output.bias", "f32[4]"},
+    };
+    char text[TYPE_TEXT_BYTES];
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
+        cr_expect_str_eq(type_print(&state(&b, states[i].name)->type, text), states[i].type, "%s",
+                         states[i].name);
+    arena_destroy(b.arena);
+}
+
+/* As nn.MultiheadAttention: query, key and value as one matrix of Glorot and Bengio's, the output's
+ * weights between −1/√width and 1/√width. */
+Test(layers, first_values_of_attention)
+{
+    static const struct {
+        const char *state;
+        double limit;
+    } cases[] = {{"layers.0.query.weight", 0.153093109},
+                 {"layers.0.value.weight", 0.153093109},
+                 {"layers.0.output.weight", 0.125},
+                 {"layers.0.key.bias", 0}};
+    Built b = build_layers("3, 64", "{ \"attention\": 4 }");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const Value *w = state(&b, cases[i].state);
+        double largest = 0;
+        for (int64_t k = 0; k < type_elements(&w->type); k++)
+            largest = fmax(largest, fabs(w->numbers[k]));
+        cr_expect(largest <= cases[i].limit * 1.000001 && largest >= 0.98 * cases[i].limit,
+                  "%s: %g", cases[i].state, largest);
+    }
+    arena_destroy(b.arena);
+}
+
+/* Dropout of the probabilities: outside training all are there, while training some are not. */
+Test(layers, dropout_of_attention)
+{
+    Built b = build("{ \"inputs\": { \"x\": [\"batch\", 8, 4] }, \"layers\": [{ \"attention\": { "
+                    "\"heads\": 2, \"dropout\": 0.5 }, \"name\": \"seen\" }], \"train\": { "
+                    "\"targets\": { \"y\": [\"batch\", 8, 4] }, \"loss\": { "
+                    "\"mean_squared_error\": [\"seen\", \"y\"] }, \"batch\": 2 } }",
+                    true);
+    double first = run(&b, "train_step", 0.1, 0).numbers[0];
+    state(&b, "step")->integers[0] = 1;
+    cr_expect_neq(run(&b, "train_step", 0.1, 0).numbers[0], first);
+    cr_expect_neq(run(&b, "evaluate", 0.1, 0).numbers[0], 2 * first);
     arena_destroy(b.arena);
 }
 
