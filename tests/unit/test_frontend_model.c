@@ -113,7 +113,7 @@ Test(model, examples)
         count++;
     }
     closedir(entries);
-    cr_expect(count >= 6);
+    cr_expect(count >= 8);
     close_world(&w);
 }
 
@@ -457,6 +457,59 @@ Test(model, documents_name_every_layer_and_key)
     expect_words(&w, manual, "\"",
                  "glorot_uniform glorot_normal he_uniform he_normal lecun_normal zeros ones");
     expect_words(&w, schema, "\"", INITIALIZER_NAMES);
+    close_world(&w);
+}
+
+/* What is put around an example of the manual that is no whole description, by how it starts. */
+static const struct {
+    const char *start, *before, *after;
+} surroundings[] = {
+    {"{\n", "", ""},
+    {"{ ", "{ \"inputs\": { \"x\": [\"batch\", 8, 8, 3] }, \"layers\": [", "] }"},
+    {"\"inputs\"", "{", ", \"layers\": [{ \"relu\": {}, \"in\": \"image\" }] }"},
+    {"\"define\": {\n  \"residual\"", "{ \"inputs\": { \"x\": [\"batch\", 8, 8, 64] }, ",
+     ", \"layers\": [{ \"residual\": { \"channels\": 64 }, \"repeat\": 3, \"name\": \"stage1\" }] "
+     "}"},
+    {"\"define\": {\n  \"encoder\"",
+     "{ \"inputs\": { \"x\": { \"shape\": [\"batch\", 16], \"classes\": 5000 } }, ", "}"},
+    {"\"data\"",
+     "{ \"inputs\": { \"pixels\": [\"batch\", 64] }, \"layers\": [{ \"dense\": 10, \"name\": "
+     "\"logits\" }], \"train\": { \"targets\": { \"label\": { \"classes\": 10 } }, \"loss\": { "
+     "\"softmax_cross_entropy\": [\"logits\", \"label\"] } }, ",
+     "}"},
+};
+
+static const char *completed(const World *w, const char *example)
+{
+    for (size_t i = 0; i < sizeof surroundings / sizeof surroundings[0]; i++) {
+        if (strncmp(example, surroundings[i].start, strlen(surroundings[i].start)) == 0)
+            return arena_print(w->arena, "%s%s%s", surroundings[i].before, example,
+                               surroundings[i].after);
+    }
+    cr_assert(false, "an example of a new kind: %s", example);
+    return NULL;
+}
+
+Test(model, examples_of_the_manual)
+{
+    World w = open_world();
+    int count = 0;
+    const char *at = read_document(&w, "docs/model.md"), *fence = "```json\n";
+    while ((at = strstr(at, fence))) {
+        at += strlen(fence);
+        size_t length = (size_t)(strstr(at, "```") - at);
+        const char *example = arena_copy_bytes(w.arena, at, length);
+        if (strncmp(example, "{ ", 2) == 0) { /* a layer in three ways, one a line */
+            char *rest = NULL, *lines = arena_copy_text(w.arena, example);
+            for (char *line = strtok_r(lines, "\n", &rest); line;
+                 line = strtok_r(NULL, "\n", &rest))
+                read_text(&w, completed(&w, line), false);
+        } else {
+            read_text(&w, completed(&w, example), strstr(example, "\"train\"") != NULL);
+        }
+        count++;
+    }
+    cr_expect_geq(count, 6);
     close_world(&w);
 }
 
