@@ -270,6 +270,9 @@ static void gen_stmt(Gen *g, const Stmt *stmt)
     case STMT_LOCAL:
         gen_local(g, stmt);
         break;
+    case STMT_FETCH:
+        gen_fetch(g, stmt->buffer, stmt->offset);
+        break;
     }
 }
 

@@ -421,3 +421,18 @@ void gen_store(Gen *g, const Place *place, StoreMode mode, Operand value, const 
     for (int lane = one_place ? g->active - 1 : 0; lane < g->active; lane++)
         store_lane(g, place, lane, mode, value, product);
 }
+
+/* llvm.prefetch(ptr, write, locality 0…3, data): as if to write, where that is known. */
+void gen_fetch(Gen *g, const Buffer *buffer, Affine offset)
+{
+    Place place = gen_place(g, buffer, offset, NULL, 0);
+    const char *name = "llvm.prefetch";
+    unsigned id = LLVMLookupIntrinsicID(name, __builtin_strlen(name));
+    LLVMTypeRef overload = LLVMPointerTypeInContext(g->context, 0);
+    LLVMModuleRef module = LLVMGetGlobalParent(g->function);
+    LLVMValueRef callee = LLVMGetIntrinsicDeclaration(module, id, &overload, 1);
+    LLVMTypeRef type = LLVMGlobalGetValueType(callee);
+    LLVMValueRef in[] = {place.pointer, lane_number(g, buffer->written), lane_number(g, 3),
+                         lane_number(g, 1)};
+    LLVMBuildCall2(g->builder, type, callee, in, 4, "");
+}

@@ -78,6 +78,9 @@ LLVMValueRef gen_index(const Gen *g, int64_t number); /* a constant of the index
 /* kernel_memory.c */
 Place gen_place(Gen *g, const Buffer *buffer, Affine offset, const Expr *dynamic,
                 int64_t dynamic_factor);
+
+/* Asks for the cache line of buffer[offset]. */
+void gen_fetch(Gen *g, const Buffer *buffer, Affine offset);
 Operand gen_load(Gen *g, const Place *place);
 /* memory = combine(memory, value), lane after lane where lanes may meet. `product`, when not NULL,
  * is multiplied with `value` first, in one step with the addition. */

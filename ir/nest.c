@@ -261,6 +261,15 @@ Stmt *stmt_local(Arena *arena, Buffer *buffer)
     return stmt;
 }
 
+Stmt *stmt_fetch(Arena *arena, Buffer *buffer, Affine offset)
+{
+    Stmt *stmt = ARENA_NEW(arena, Stmt);
+    stmt->kind = STMT_FETCH;
+    stmt->buffer = buffer;
+    stmt->offset = offset;
+    return stmt;
+}
+
 Stmt *stmt_append(Stmt *list, Stmt *tail)
 {
     if (!list)

@@ -113,7 +113,14 @@ struct Expr { /* immutable; may be shared (a DAG), each path is evaluated where 
     int lanes; /* EXPR_LANES: a power of two */
 };
 
-typedef enum StmtKind { STMT_LOOP, STMT_STORE, STMT_LET, STMT_LOCAL } StmtKind;
+typedef enum StmtKind {
+    STMT_LOOP,
+    STMT_STORE,
+    STMT_LET,
+    STMT_LOCAL,
+    STMT_FETCH, /* asks for the cache line of buffer[offset], which is wanted soon; computes nothing
+                 */
+} StmtKind;
 typedef enum LoopKind { LOOP_SERIAL, LOOP_UNROLL, LOOP_VECTOR, LOOP_PARALLEL } LoopKind;
 typedef enum StoreMode {
     STORE_SET, /* = */
@@ -132,7 +139,7 @@ struct Stmt {
     int64_t begin, end, step;
     int lanes; /* vector: width of the vector, ≥ end - begin */
     Stmt *body;
-    /* store; local: buffer */
+    /* store, fetch; local: buffer */
     Buffer *buffer;
     Affine offset;
     Expr *dynamic;
@@ -252,6 +259,7 @@ Stmt *stmt_vector(Arena *arena, const Var *var, int64_t count, int lanes, Stmt *
 Stmt *stmt_store(Arena *arena, StoreMode mode, Buffer *buffer, Affine offset, Expr *value);
 Stmt *stmt_let(Arena *arena, const Temp *temp, Expr *value);
 Stmt *stmt_local(Arena *arena, Buffer *buffer);
+Stmt *stmt_fetch(Arena *arena, Buffer *buffer, Affine offset);
 /* Appends `tail` behind the last statement of `list`; either may be NULL; returns the whole. */
 Stmt *stmt_append(Stmt *list, Stmt *tail);
 

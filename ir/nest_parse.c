@@ -74,20 +74,38 @@ static Stmt *parse_loop(Scope *scope, LoopKind kind)
     return loop;
 }
 
-static Stmt *parse_store(Scope *scope)
+/* %buffer[offset] */
+static Buffer *parse_place(Scope *scope, Offset *offset)
 {
     const char *start = reader_next(&scope->reader);
     const char *name = scope_read_name(scope, '%', "a statement");
     const Binding *binding = name ? scope_find(scope, start, name, false) : NULL;
     if (!binding)
         return NULL;
-    Buffer *buffer = binding->buffer;
-    if (!buffer) {
+    if (!binding->buffer) {
         reader_error(&scope->reader, start, "%%%s is no buffer", name);
         return NULL;
     }
+    return parse_subscript(scope, offset) ? binding->buffer : NULL;
+}
+
+static Stmt *parse_fetch(Scope *scope)
+{
     Offset offset;
-    if (!parse_subscript(scope, &offset))
+    const char *start = reader_next(&scope->reader);
+    Buffer *buffer = parse_place(scope, &offset);
+    if (buffer && offset.dynamic) {
+        reader_error(&scope->reader, start, "an offset known ahead is needed to fetch");
+        return NULL;
+    }
+    return buffer ? stmt_fetch(scope->reader.arena, buffer, offset.affine) : NULL;
+}
+
+static Stmt *parse_store(Scope *scope)
+{
+    Offset offset;
+    Buffer *buffer = parse_place(scope, &offset);
+    if (!buffer)
         return NULL;
     static const char *const modes[] = {"=", "+=", "max=", "min="};
     int mode = 0;
@@ -141,8 +159,9 @@ static Stmt *parse_statement(Scope *scope)
 {
     if (reader_at(&scope->reader, "%"))
         return parse_store(scope);
-    static const char *const words[] = {"for", "unroll", "vector", "parallel", "let", "local"};
-    enum { LOOPS = 4, LET = 4, LOCAL = 5, WORDS = 6 };
+    static const char *const words[] = {"for", "unroll", "vector", "parallel",
+                                        "let", "local",  "fetch"};
+    enum { LOOPS = 4, LET = 4, LOCAL = 5, FETCH = 6, WORDS = 7 };
     const char *start = reader_next(&scope->reader);
     const char *word = reader_word(&scope->reader, "a statement");
     if (!word)
@@ -154,6 +173,8 @@ static Stmt *parse_statement(Scope *scope)
         return parse_let(scope);
     if (strcmp(word, words[LOCAL]) == 0)
         return parse_local(scope);
+    if (strcmp(word, words[FETCH]) == 0)
+        return parse_fetch(scope);
     reader_unknown(&scope->reader, start, "statement", word, words, WORDS);
     return NULL;
 }

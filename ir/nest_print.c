@@ -252,17 +252,21 @@ static void print_simple(Printer *printer, const Stmt *stmt)
     case STMT_LOCAL:
         print_buffer(printer, stmt->buffer, "local ");
         break;
+    case STMT_FETCH:
+        text_add(printer->text, "fetch ");
+        print_place(printer, stmt->buffer, stmt->offset, NULL, 0);
+        break;
     case STMT_LOOP:
         INGOT_BUG("a loop is no simple statement");
     }
 }
 
-/* Nested loops around one store, on the rest of the line that began at `line_start`:
+/* Nested loops around one store or fetch, on the rest of the line that began at `line_start`:
  *
  *     unroll r = 0..6 { vector v = 0..8 { %y[8*r + v] = 0 } }
  *
- * or, when `broken`, with the store on a line of its own. False when that does not fit, or a block
- * holds something else; the text is as it was then. */
+ * or, when `broken`, with the statement on a line of its own. False when that does not fit, or a
+ * block holds something else; the text is as it was then. */
 static bool print_chain(Printer *printer, const Stmt *stmt, size_t line_start, int indent,
                         bool broken)
 {
@@ -275,7 +279,8 @@ static bool print_chain(Printer *printer, const Stmt *stmt, size_t line_start, i
         print_loop_head(printer, stmt);
         fits = stmt->body && !stmt->body->next && printer->text->length - line_start <= LINE_LIMIT;
     }
-    fits = fits && stmt && stmt->kind == STMT_STORE && (!broken || depth > 1);
+    bool simple = stmt && (stmt->kind == STMT_STORE || stmt->kind == STMT_FETCH);
+    fits = fits && simple && (!broken || depth > 1);
     if (fits) {
         if (broken)
             text_print(printer->text, "\n%*s", indent + INDENT, "");

@@ -405,6 +405,8 @@ static bool check_statement(Check *check, const Stmt *stmt)
         return check_let(check, stmt);
     case STMT_LOCAL:
         return check_declare(check, stmt->buffer);
+    case STMT_FETCH:
+        return check_place_in(check, stmt->buffer, stmt->offset, NULL);
     }
     return CHECK_FAIL(check, "a statement of unknown kind");
 }

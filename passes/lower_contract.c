@@ -363,11 +363,14 @@ static Stmt *transposed_nest(Lowering *l, const Transposed *t, const Phase *phas
         return contraction(l, t->root, &axes, &at, &reduction, NULL, NULL);
     for (int i = 0; i < t->s.rank; i++) {
         Affine tap = axes_add(l, &reduction.axes, tap_names[i], phases[i].taps);
-        at_w.at[i] = affine_add(l->arena, affine_scale(l->arena, tap, phases[i].tap_step),
-                                affine_number(phases[i].tap));
-        Affine from = affine_add(l->arena, q[i], affine_number(phases[i].from + t->before[i + 1]));
-        at_y.at[i + 1] =
-            affine_add(l->arena, from, affine_scale(l->arena, tap, -phases[i].from_step));
+        /* from the last tap to the first, so that y is read forwards */
+        const Phase *p = &phases[i];
+        int64_t last_tap = p->tap + (p->taps - 1) * p->tap_step;
+        int64_t first_from = p->from - (p->taps - 1) * p->from_step;
+        at_w.at[i] = affine_add(l->arena, affine_scale(l->arena, tap, -p->tap_step),
+                                affine_number(last_tap));
+        Affine from = affine_add(l->arena, q[i], affine_number(first_from + t->before[i + 1]));
+        at_y.at[i + 1] = affine_add(l->arena, from, affine_scale(l->arena, tap, p->from_step));
     }
     Channels out = {.group = in.group, .inside = axes_add(l, &reduction.axes, "oc", outs)};
     at_w.at[t->s.rank] = in.inside;

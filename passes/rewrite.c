@@ -53,9 +53,9 @@ Stmt *rewrite_stmts(Arena *arena, const Stmt *stmt, const Replace *replace)
         copy->offset = rewrite_affine(arena, stmt->offset, replace);
         copy->value = rewrite_expr(arena, stmt->value, replace);
         copy->dynamic = rewrite_expr(arena, stmt->dynamic, replace);
-        if (replace->buffers && stmt->kind == STMT_STORE && stmt->buffer->kind == BUFFER_ARGUMENT) {
+        if (replace->buffers && stmt->buffer && stmt->buffer->kind == BUFFER_ARGUMENT) {
             copy->buffer = replace->buffers[stmt->buffer->index];
-            copy->buffer->written = true;
+            copy->buffer->written = copy->buffer->written || stmt->kind == STMT_STORE;
         }
         if (replace->local && stmt->buffer == replace->local) {
             copy->buffer = replace->local_by;
@@ -94,7 +94,7 @@ static void visit_expr_affines(const Expr *expr, VisitAffine *visit, void *argum
 void visit_affines(const Stmt *stmt, VisitAffine *visit, void *argument)
 {
     for (; stmt; stmt = stmt->next) {
-        if (stmt->kind == STMT_STORE)
+        if (stmt->kind == STMT_STORE || stmt->kind == STMT_FETCH)
             visit(argument, stmt->offset);
         visit_expr_affines(stmt->value, visit, argument);
         visit_expr_affines(stmt->dynamic, visit, argument);

@@ -214,6 +214,26 @@ static void add_packing(Contraction *c)
     c->packed = kernel_argument(arena, c->kernel, name, c->element, packing.count);
 }
 
+/* In the packed copy the reduced loops lie in their order, so those that are one run of A can be
+ * one loop, whatever B was like. */
+static void merge_reduced(Contraction *c)
+{
+    int kept = 0;
+    for (int i = 1; i < c->reduced_count; i++) {
+        Axis *outer = &c->reduced[kept], *inner = &c->reduced[i];
+        if (outer->a != inner->a * inner->extent) {
+            c->reduced[++kept] = *inner;
+            continue;
+        }
+        Replace nought = {0};
+        replace_var(&nought, outer->var, affine_number(0));
+        c->a = rewrite_expr(c->arena, c->a, &nought);
+        inner->extent *= outer->extent;
+        *outer = *inner;
+    }
+    c->reduced_count = c->reduced_count ? kept + 1 : 0;
+}
+
 /* ---- the block ---- */
 
 typedef struct Block {
@@ -261,6 +281,65 @@ static Stmt *for_each_vector(const Contraction *c, const Block *b, bool exact, S
     return c->line < 0 ? rows : stmt_loop(arena, LOOP_UNROLL, b->l, 0, b->lines, 1, rows);
 }
 
+/* ---- what the epilogue will touch ---- */
+
+enum { EPILOGUE_BUFFERS = 16, FETCH_DEPTH = 32 }; /* steps that hide the way to memory */
+
+typedef struct Fetch {
+    const Contraction *c;
+    const Block *block;
+    const Replace *replace;
+    Stmt *all;
+    const Buffer *known[EPILOGUE_BUFFERS];
+    int known_count;
+} Fetch;
+
+/* One statement for each cache line of each row of the block. */
+static void fetch_buffer(Fetch *f, Buffer *buffer, Affine offset)
+{
+    const Contraction *c = f->c;
+    int64_t bytes = element_bytes(buffer->element);
+    if (buffer->kind != BUFFER_ARGUMENT || f->known_count == EPILOGUE_BUFFERS ||
+        buffer->count * bytes < (int64_t)c->target->l2_kib * 256 || /* it stays near */
+        affine_factor(offset, c->outer[c->vector].var) != 1)
+        return;
+    for (int k = 0; k < f->known_count; k++)
+        if (f->known[k] == buffer)
+            return;
+    f->known[f->known_count++] = buffer;
+    Arena *arena = c->arena;
+    const Block *b = f->block;
+    Replace first_lane = {0};
+    replace_var(&first_lane, b->v, affine_number(0));
+    offset = rewrite_affine(arena, rewrite_affine(arena, offset, f->replace), &first_lane);
+    Stmt *line = stmt_loop(arena, LOOP_UNROLL, b->u, 0, b->real, 64 / bytes,
+                           stmt_fetch(arena, buffer, offset));
+    line = stmt_loop(arena, LOOP_UNROLL, b->r, 0, b->rows, 1, line);
+    if (c->line >= 0)
+        line = stmt_loop(arena, LOOP_UNROLL, b->l, 0, b->lines, 1, line);
+    f->all = stmt_append(f->all, line);
+}
+
+static void fetch_load(void *fetch, const Expr *load)
+{
+    if (load->kind == EXPR_LOAD && !load->dynamic)
+        fetch_buffer(fetch, load->buffer, load->offset);
+}
+
+/* Large operands and results of the epilogue are asked for before the sum begins. */
+static Stmt *fetch_ahead(const Contraction *c, const Block *b, const Replace *replace)
+{
+    Fetch fetch = {.c = c, .block = b, .replace = replace};
+    if (c->depth < FETCH_DEPTH)
+        return NULL;
+    for (const Stmt *s = c->epilogue; s; s = s->next) {
+        visit_loads(s->value, fetch_load, &fetch);
+        if (s->kind == STMT_STORE && !s->dynamic)
+            fetch_buffer(&fetch, s->buffer, s->offset);
+    }
+    return fetch.all;
+}
+
 static Stmt *emit_block(Contraction *c, Block *b)
 {
     Arena *arena = c->arena;
@@ -290,6 +369,7 @@ static Stmt *emit_block(Contraction *c, Block *b)
     Expr *product = expr_apply(arena, OP_mul, c->element, 2, (Expr *[]){left, right});
     bool exact = !c->packed;
     Stmt *block = stmt_local(arena, acc);
+    stmt_append(block, fetch_ahead(c, b, &replace));
     stmt_append(block,
                 for_each_vector(c, b, false,
                                 stmt_store(arena, STORE_SET, acc, acc_offset(c, b), c->first)));
@@ -413,6 +493,8 @@ static Stmt *tile(Contraction *c)
     tile_choose_block(c);
     if (should_pack(c))
         add_packing(c);
+    if (c->packed)
+        merge_reduced(c);
     Stmt *body = tile_rows_innermost(c) ? row_parts(c) : other_loops(c, row_loops(c, all_rows(c)));
     for (int i = c->outer_count - 1; i >= 0; i--) /* loops that move B: batches, groups */
         if (i != c->vector && c->outer[i].b != 0)

@@ -279,7 +279,7 @@ static void run_block(Run *run, const Stmt *body)
             run_loop(run, stmt);
         else if (stmt->kind == STMT_LOCAL)
             add_memory(run, stmt->buffer, NULL);
-        else
+        else if (stmt->kind != STMT_FETCH)
             run_lanes(run, stmt, NULL, 1);
     }
     run->memory_count = memory;
