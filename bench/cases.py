@@ -31,8 +31,8 @@ CONVOLUTIONS = [
     ("mobilenet_14_1x1", 14, 96, 576, 1, 1, 1),
 ]
 
-INFER = ["mlp", "lenet5", "squeezenet", "mobilenet_v2", "resnet18", "resnet50"]
-TRAIN = ["mlp", "lenet5", "resnet_small"]
+INFER = ["mlp", "lenet5", "squeezenet", "mobilenet_v2", "resnet18", "resnet50", "transformer"]
+TRAIN = {"mlp": 64, "lenet5": 64, "resnet_small": 64, "transformer": 8}  # and the batch
 CLASSES = 10
 
 
@@ -99,5 +99,5 @@ def all_cases(quick):
               if not (c[0] == "resnet_stem" and gradient == "input")]
     models = {os.path.basename(p)[:-5]: load(p) for p in glob.glob(os.path.join(HERE, "models", "*.json"))}
     cases += [Case(n, "infer", b, models[n]) for n in INFER for b in ((1,) if quick else (1, 32))]
-    cases += [Case(n, "train", 64, models[n], "train") for n in TRAIN]
+    cases += [Case(n, "train", b, models[n], "train") for n, b in TRAIN.items()]
     return cases

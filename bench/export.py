@@ -25,6 +25,34 @@ def dense_weight(network, layer):
     return weight
 
 
+def attention(layer, x, tokens, width, constant):
+    """Nodes of the operators that frameworks export; the last one's output is layer.name."""
+    nodes, heads = [], layer.given["heads"]
+
+    def node(operator, inputs, part, **attributes):
+        name = layer.name + part
+        nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
+        return name
+
+    def project(value, part, end):
+        product = node("MatMul", [value, constant(layer, part + ".weight", layer.weights[part + ".weight"])], "/" + part)
+        return node("Add", [product, constant(layer, part + ".bias", layer.weights[part + ".bias"])], end)
+
+    def split(part, order):
+        shape = constant(layer, part + ".shape", numpy.array([0, tokens, heads, width // heads], numpy.int64))
+        apart = node("Reshape", [project(x, part, f"/{part}/sum"), shape], f"/{part}/heads")
+        return node("Transpose", [apart], f"/{part}/heads first", perm=order)
+
+    q, k, v = split("query", [0, 2, 1, 3]), split("key", [0, 2, 3, 1]), split("value", [0, 2, 1, 3])
+    scale = constant(layer, "scale", numpy.float32(numpy.sqrt(width / heads)))
+    scores = node("Div", [node("MatMul", [q, k], "/scores"), scale], "/scaled")
+    seen = node("MatMul", [node("Softmax", [scores], "/probabilities", axis=-1), v], "/seen")
+    shape = constant(layer, "shape", numpy.array([0, tokens, width], numpy.int64))
+    joined = node("Reshape", [node("Transpose", [seen], "/tokens first", perm=[0, 2, 1, 3]), shape], "/joined")
+    project(joined, "output", "")
+    return nodes
+
+
 def pads(layer):
     (top, bottom), (left, right) = layer.given["padding"]
     return [top, left, bottom, right]
@@ -46,7 +74,24 @@ def export(network, batch):
             inputs.append(constant(layer, "weight", dense_weight(network, layer)))
             if "bias" in layer.weights:
                 inputs.append(constant(layer, "bias", layer.weights["bias"]))
-            node(layer, "Gemm" if len(inputs) == 3 else "MatMul", inputs)
+            if len(inputs) == 3 and len(layer.shape) > 1:
+                nodes.append(helper.make_node("MatMul", inputs[:2], [layer.name + "/product"]))
+                node(layer, "Add", [layer.name + "/product", inputs[2]])
+            else:
+                node(layer, "Gemm" if len(inputs) == 3 else "MatMul", inputs)
+        elif layer.kind == "attention":
+            nodes += attention(layer, inputs[0], *layer.shape, constant)
+        elif layer.kind == "layer_norm":
+            inputs += [constant(layer, k, layer.weights[k]) for k in ("weight", "bias")]
+            node(layer, "LayerNormalization", inputs, axis=-1, epsilon=given["epsilon"])
+        elif layer.kind == "gelu":  # x / √2, erf, + 1, · x, · ½
+            parts = [layer.name + part for part in ("/scaled", "/erf", "/raised", "/product")]
+            numbers = [constant(layer, k, numpy.float32(v)) for k, v in (("root", 2**0.5), ("one", 1), ("half", 0.5))]
+            nodes.append(helper.make_node("Div", [inputs[0], numbers[0]], [parts[0]]))
+            nodes.append(helper.make_node("Erf", [parts[0]], [parts[1]]))
+            nodes.append(helper.make_node("Add", [parts[1], numbers[1]], [parts[2]]))
+            nodes.append(helper.make_node("Mul", [inputs[0], parts[2]], [parts[3]]))
+            node(layer, "Mul", [parts[3], numbers[2]])
         elif layer.kind == "conv2d":
             inputs.append(constant(layer, "weight", layer.weights["weight"].transpose(3, 2, 0, 1)))
             if "bias" in layer.weights:
@@ -61,6 +106,8 @@ def export(network, batch):
             node(layer, "Clip", inputs + [constant(layer, "low", low), constant(layer, "high", high)])
         elif layer.kind == "max_pool":
             node(layer, "MaxPool", inputs, kernel_shape=given["kernel"], strides=given["stride"], pads=pads(layer))
+        elif layer.kind == "global_average_pool" and len(network.shapes[inputs[0]]) == 2:
+            node(layer, "ReduceMean", inputs, axes=[1], keepdims=0)
         elif layer.kind == "global_average_pool":
             nodes.append(helper.make_node("GlobalAveragePool", inputs, [layer.name + "/4"]))
             node(layer, "Flatten", [layer.name + "/4"])

@@ -13,7 +13,6 @@ import re
 import numpy
 
 BLOCK_KEYS = {"name", "in", "repeat"}
-ACTIVATIONS = {"relu", "relu6", "softmax"}
 
 
 @dataclasses.dataclass
@@ -187,6 +186,25 @@ class Network:
         facts = {"epsilon": given.get("epsilon", 1e-5), "momentum": given.get("momentum", 0.1)}
         return self.put(kind, name, last, self.shapes[last], facts, weights)
 
+    def make_layer_norm(self, kind, name, given, last, scope):
+        width = self.shapes[last][-1]
+        weights = {"weight": self.random.uniform(0.7, 1.3, width).astype(numpy.float32), "bias": self.draw(width, 50)}
+        return self.put(kind, name, last, self.shapes[last], {"epsilon": given.get("epsilon", 1e-5)}, weights)
+
+    def make_attention(self, kind, name, given, last, scope):
+        tokens, width = self.shapes[last]
+        weights = {}
+        for part in ("query", "key", "value", "output"):
+            weights[part + ".weight"] = self.draw((width, width), 2 * width)
+            weights[part + ".bias"] = self.draw(width, 50)
+        before = last
+        name = self.put(kind, name, last, (tokens, width), {"heads": given.get("main", given.get("heads"))}, weights)
+        self.count(before, 3 * tokens * width * width, self.layers[-1].frozen)
+        self.count(name, tokens * width * width, self.layers[-1].frozen)
+        self.multiply_adds += 2 * tokens * tokens * width
+        self.gradient_multiply_adds += 4 * tokens * tokens * width
+        return name
+
     def make_max_pool(self, kind, name, given, last, scope):
         h, w, c = self.shapes[last]
         size = pair(given.get("main", given.get("size")))
@@ -204,7 +222,7 @@ class Network:
     def make_relu(self, kind, name, given, last, scope):
         return self.put(kind, name, last, self.shapes[last])
 
-    make_relu6 = make_softmax = make_relu
+    make_relu6 = make_softmax = make_gelu = make_relu
 
     def make_add(self, kind, name, given, last, scope):
         inputs = [scope[n] for n in given["main"]]

@@ -29,6 +29,15 @@ def modules(torch, network):
             module.weight.data = torch.tensor(weights["weight"])
             module.running_mean.data = torch.tensor(weights["running_mean"])
             module.running_var.data = torch.tensor(weights["running_variance"])
+        elif layer.kind == "layer_norm":
+            made[layer.name] = module = nn.LayerNorm(len(weights["weight"]), given["epsilon"])
+            module.weight.data = torch.tensor(weights["weight"])
+        elif layer.kind == "attention":
+            made[layer.name] = module = nn.MultiheadAttention(layer.shape[-1], given["heads"], batch_first=True)
+            joined = lambda what: torch.cat([torch.tensor(weights[f"{p}.{what}"].T.copy()) for p in ("query", "key", "value")])
+            module.in_proj_weight.data, module.in_proj_bias.data = joined("weight"), joined("bias")
+            module.out_proj.weight.data = torch.tensor(weights["output.weight"].T.copy())
+            module.out_proj.bias.data = torch.tensor(weights["output.bias"])
         else:
             continue
         if "bias" in weights:
@@ -55,11 +64,13 @@ def make_net(torch, network):
                     a = [F.pad(a[0], (left, right, top, bottom), value=fill)]
             if layer.kind == "max_pool":
                 return F.max_pool2d(a[0], given["kernel"], given["stride"])
+        if layer.kind == "attention":
+            return made[layer.name](a[0], a[0], a[0], need_weights=False)[0]
         if layer.name in made:
             return made[layer.name](a[0])
         return {"relu": lambda: F.relu(a[0]), "relu6": lambda: F.relu6(a[0]), "add": lambda: a[0] + a[1],
-                "concat": lambda: torch.cat(a, 1), "flatten": lambda: a[0].flatten(1),
-                "global_average_pool": lambda: a[0].mean((2, 3)), "softmax": lambda: a[0].softmax(-1)}[layer.kind]()
+                "gelu": lambda: F.gelu(a[0]), "concat": lambda: torch.cat(a, 1), "flatten": lambda: a[0].flatten(1),
+                "global_average_pool": lambda: a[0].mean((2, 3) if a[0].ndim == 4 else 1), "softmax": lambda: a[0].softmax(-1)}[layer.kind]()
 
     class Net(torch.nn.Module):
         def __init__(self):

@@ -7,6 +7,15 @@ import numpy
 from engines import STEPS
 
 
+def attention(jax, x, heads, w):
+    batch, tokens, width = x.shape
+    project = lambda x, part: x @ w(part + ".weight") + w(part + ".bias")
+    q, k, v = (project(x, part).reshape(batch, tokens, heads, -1) for part in ("query", "key", "value"))
+    scores = jax.numpy.einsum("bqhd,bkhd->bhqk", q, k) * (width / heads) ** -0.5
+    seen = jax.numpy.einsum("bhqk,bkhd->bqhd", jax.nn.softmax(scores), v)
+    return project(seen.reshape(batch, tokens, width), "output")
+
+
 def forward(jax, network, weights, x, training):
     """The output, and the running statistics after this batch."""
     jnp, lax = jax.numpy, jax.lax
@@ -29,18 +38,23 @@ def forward(jax, network, weights, x, training):
                 running[f"{layer.name}.running_variance"] = variance + m * (batch_variance * count / (count - 1) - variance)
                 mean, variance = batch_mean, batch_variance
             y = (a[0] - mean) * lax.rsqrt(variance + given["epsilon"]) * w("weight") + w("bias")
+        elif layer.kind == "layer_norm":
+            y = (a[0] - a[0].mean(-1, keepdims=True)) * lax.rsqrt(a[0].var(-1, keepdims=True) + given["epsilon"])
+            y = y * w("weight") + w("bias")
+        elif layer.kind == "attention":
+            y = attention(jax, a[0], given["heads"], w)
         elif layer.kind == "max_pool":
             y = lax.reduce_window(a[0], -jnp.inf, lax.max, (1, *given["kernel"], 1), (1, *given["stride"], 1),
                                   ((0, 0), *given["padding"], (0, 0)))
         elif layer.kind == "global_average_pool":
-            y = a[0].mean((1, 2))
+            y = a[0].mean(tuple(range(1, a[0].ndim - 1)))
         elif layer.kind == "flatten":
             y = a[0].reshape(a[0].shape[0], -1)
         elif layer.kind == "concat":
             y = jnp.concatenate(a, -1)
         else:
             y = {"relu": lambda: jnp.maximum(a[0], 0), "relu6": lambda: jnp.clip(a[0], 0, 6),
-                 "add": lambda: a[0] + a[1], "softmax": lambda: jax.nn.softmax(a[0])}[layer.kind]()
+                 "gelu": lambda: jax.nn.gelu(a[0], approximate=False), "add": lambda: a[0] + a[1], "softmax": lambda: jax.nn.softmax(a[0])}[layer.kind]()
         if layer.kind in ("dense", "conv2d") and "bias" in layer.weights:
             y = y + w("bias")
         values[layer.name] = y
@@ -56,7 +70,7 @@ def loss_of(jax, network, y, target):
 def make_step(jax, network):
     """step(state, x, target) -> state, loss; state: weights, moments, number of steps."""
     jnp = jax.numpy
-    trained = {f"{l.name}.{k}" for l in network.layers for k in ("weight", "bias") if not l.frozen}
+    trained = {f"{l.name}.{k}" for l in network.layers for k in l.weights if not l.frozen and not k.startswith("running_")}
     (kind, given), = network.train["optimizer"].items()
 
     def step(state, x, target):
