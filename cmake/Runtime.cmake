@@ -2,7 +2,8 @@
 #   libingot_runtime.a    everything but the files below
 #   main.o                the command line of a standalone program
 #   probe.o               what `ingot check` runs instead of it
-#   team_openmp.o, team_none.o, team_host.o    one of them is linked
+#   team_pthreads.o, team_openmp.o, team_none.o, team_host.o    one of them is linked
+#   calm_openmp.o         with team_openmp.o into a standalone program
 # The files are linked into users' programs, so they are always optimised, whatever the build type.
 set(INGOT_TRIPLES x86_64-linux-gnu aarch64-linux-gnu arm-linux-gnueabihf)
 set(INGOT_HOST ${CMAKE_C_LIBRARY_ARCHITECTURE})
@@ -34,7 +35,7 @@ function(runtime_for triple compiler archiver)
   set(beside)
   foreach(source IN LISTS sources)
     get_filename_component(name ${source} NAME_WE)
-    if(name MATCHES "^(main|probe|team_openmp|team_none|team_host)$")
+    if(name MATCHES "^(main|probe|calm_openmp|team_pthreads|team_openmp|team_none|team_host)$")
       set(object ${folder}/${name}.o)
       list(APPEND beside ${object})
     else()

@@ -5,7 +5,7 @@
 #include "ir/nest.h"
 #include "ir/recipe.h"
 
-typedef enum ThreadKind { THREADS_OPENMP, THREADS_NONE, THREADS_HOST } ThreadKind;
+typedef enum ThreadKind { THREADS_PTHREADS, THREADS_OPENMP, THREADS_NONE, THREADS_HOST } ThreadKind;
 typedef enum EmitKind {
     EMIT_EXECUTABLE,
     EMIT_SHARED,
@@ -50,6 +50,10 @@ CodegenObject *codegen_objects(const Module *module, const CodegenOptions *optio
 /* emit.c: what codegen_objects() makes, as text: LLVM IR (EMIT_LLVM) or assembly (EMIT_ASSEMBLY),
  * by options->emit. */
 bool codegen_print(const Module *module, const CodegenOptions *options, Text *text);
+
+/* link.c: the threads that the artefact has: options->threads, or none where no kernel is shared
+ * among threads. */
+ThreadKind codegen_threads(const Module *module, const CodegenOptions *options);
 
 /* header.c: the C header of a library: documented, self-contained. */
 void codegen_header(const Module *module, const CodegenOptions *options, Text *text);

@@ -313,16 +313,22 @@ static void add_states(const Header *header, const Program *program)
 static void add_opening(const Header *header, const Module *module, const CodegenOptions *options)
 {
     static const char *const threads[] = {
+        [THREADS_PTHREADS] = "its own",
         [THREADS_OPENMP] = "OpenMP",
         [THREADS_NONE] = "none but the caller's",
         [THREADS_HOST] = "the caller's, unless the options bring a pool",
     };
+    static const char *const libraries[] = {[THREADS_PTHREADS] = "-pthread ",
+                                            [THREADS_OPENMP] = "-lgomp ",
+                                            [THREADS_NONE] = "",
+                                            [THREADS_HOST] = ""};
+    ThreadKind kind = codegen_threads(module, options);
     Text text = text_create(header->arena);
     text_print(&text, "%s: a neural network, compiled by %s for %s, %s. Threads: %s.",
                comment_safe(header->arena, module->program->name), options->compiler,
-               module->target->triple, module->target->name, threads[options->threads]);
+               module->target->triple, module->target->name, threads[kind]);
     if (options->emit != EMIT_SHARED)
-        text_print(&text, " Link with %s-lm.", options->threads == THREADS_OPENMP ? "-lgomp " : "");
+        text_print(&text, " Link with %s-lm.", libraries[kind]);
     text_add(header->text, "/*");
     add_wrapped(header->text, text.data, 2);
     text_add(header->text,

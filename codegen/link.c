@@ -10,8 +10,9 @@
  * renamed, so that a failure leaves the old files or none. No time, path or build-id gets into a
  * file: same input, same bytes.
  *
- * OpenMP: a program gets libgomp's archive inside, so it needs nothing installed; a library names
- * libgomp.so, so that all libraries of a process share one. */
+ * Where no kernel is shared among threads nothing that could start one is linked. OpenMP: a program
+ * gets libgomp's archive inside, so it needs nothing installed; a library names libgomp.so, so that
+ * all libraries of a process share one. */
 #include "codegen/link.h"
 
 #include <stdlib.h>
@@ -28,6 +29,7 @@ typedef struct Link {
     Diag *diag;
     const Module *module;
     const CodegenOptions *options;
+    ThreadKind threads;
     const char *path;   /* as the user gave it, for errors */
     const char *folder; /* temporary */
     Toolchain toolchain;
@@ -67,6 +69,14 @@ const char *path_with_suffix(Arena *arena, const char *path, const char *old, co
     return arena_print(arena, "%.*s%s", (int)length, path, suffix);
 }
 
+ThreadKind codegen_threads(const Module *module, const CodegenOptions *options)
+{
+    bool shared = module->prepare && module->prepare->parallel;
+    for (int i = 0; i < module->schedule_count; i++)
+        shared = shared || module->schedules[i]->parallel;
+    return shared ? options->threads : THREADS_NONE;
+}
+
 /* --- inputs of the linker --- */
 
 static const char *temporary(const Link *link, const char *name)
@@ -100,12 +110,13 @@ static Words compiler_words(const Link *link)
 
 static void add_objects(const Link *link, Words *words)
 {
-    static const char *const teams[] = {[THREADS_OPENMP] = "team_openmp.o",
+    static const char *const teams[] = {[THREADS_PTHREADS] = "team_pthreads.o",
+                                        [THREADS_OPENMP] = "team_openmp.o",
                                         [THREADS_NONE] = "team_none.o",
                                         [THREADS_HOST] = "team_host.o"};
     for (int i = 0; i < link->object_count; i++)
         words_add(words, temporary(link, link->objects[i].name));
-    words_add(words, toolchain_file(link->arena, &link->toolchain, teams[link->options->threads]));
+    words_add(words, toolchain_file(link->arena, &link->toolchain, teams[link->threads]));
     words_add(words, toolchain_file(link->arena, &link->toolchain, "libingot_runtime.a"));
 }
 
@@ -125,10 +136,12 @@ static const char *link_executable(const Link *link, const char *main_object)
     words_add(&words, "-o");
     words_add(&words, made);
     words_add(&words, toolchain_file(link->arena, &link->toolchain, main_object));
+    if (link->threads == THREADS_OPENMP)
+        words_add(&words, toolchain_file(link->arena, &link->toolchain, "calm_openmp.o"));
     add_objects(link, &words);
     words_add(&words, "-Wl,--gc-sections");
     words_add(&words, "-Wl,--build-id=none");
-    if (link->options->threads == THREADS_OPENMP)
+    if (link->threads == THREADS_OPENMP)
         words_add(&words, "-l:libgomp.a");
     words_add(&words, "-pthread");
     words_add(&words, "-lm");
@@ -164,7 +177,7 @@ static const char *link_shared(const Link *link, const char *final_path)
     words_add(&words,
               arena_print(link->arena, "-Wl,--version-script=%s", temporary(link, "exports")));
     words_add(&words, arena_print(link->arena, "-Wl,-soname=%s", base_name(final_path)));
-    if (link->options->threads == THREADS_OPENMP)
+    if (link->threads == THREADS_OPENMP)
         words_add(&words, "-lgomp");
     words_add(&words, "-pthread");
     words_add(&words, "-lm");
@@ -265,6 +278,7 @@ bool link_program(const Module *module, const CodegenOptions *options, const cha
                  .diag = module->diag,
                  .module = module,
                  .options = &named,
+                 .threads = codegen_threads(module, options),
                  .path = path};
     const char *base = path_with_suffix(link.arena, path, suffixes[options->emit], "");
     named.weights_file = arena_print(link.arena, "%s.safetensors", base_name(base));

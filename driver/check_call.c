@@ -220,7 +220,8 @@ static bool run_compiled(Check *check, const CallOf *call)
     if (!probe_run(&check->probe, check->arena, text.data, text.length, 1, &results, &size))
         return false;
     read_results(check, call, results, size);
-    if (check->options->threads != THREADS_OPENMP)
+    ThreadKind threads = check->options->threads;
+    if (threads != THREADS_PTHREADS && threads != THREADS_OPENMP)
         return true;
     if (!probe_run(&check->probe, check->arena, text.data, text.length, 2, &results_of_two,
                    &size_of_two))

@@ -89,9 +89,13 @@ static bool set_emit(Options *options, const char *name, const char *value)
 static bool set_threads(Options *options, const char *name, const char *value)
 {
     static const Choice choices[] = {
-        {"openmp", THREADS_OPENMP}, {"none", THREADS_NONE}, {"host", THREADS_HOST}};
+        {"pthreads", THREADS_PTHREADS},
+        {"openmp", THREADS_OPENMP},
+        {"none", THREADS_NONE},
+        {"host", THREADS_HOST},
+    };
     int chosen;
-    if (!choose(options->diag, name, value, choices, 3, &chosen))
+    if (!choose(options->diag, name, value, choices, 4, &chosen))
         return false;
     options->threads = (ThreadKind)chosen;
     return true;
@@ -257,7 +261,7 @@ static const OptionRow rows[] = {
     {"--train-batch", "N", ALL_COMMANDS, set_train_batch,
      "rows of data in one step of training; what the model says otherwise (check: 8)"},
     {"--threads", "WAY", ALL_COMMANDS, set_threads,
-     "openmp (default), none, or host: the threads of the program that loads the library"},
+     "pthreads (default), openmp, none, or host: the threads of the program that loads the library"},
     {"--weights", "WHERE", COMMAND_BUILD, set_weights,
      "embed (default) or beside: in OUT.safetensors, which the program reads when it starts"},
     {"--freeze", NULL, ALL_COMMANDS, set_freeze,

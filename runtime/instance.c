@@ -4,9 +4,9 @@
  * one arena as large as the largest function needs (a call leaves nothing in it that another reads)
  * and scratch for every member of the team. After ingot_create() nothing here allocates.
  *
- * A call enters the team at most once. Each member flushes denormals, runs the body and restores
- * its floating-point mode. Functions too small to gain from threads, and teams of one, are called
- * directly. */
+ * A call enters the team at most once. Each member takes over the caller's floating-point mode,
+ * flushes denormals, runs the body and restores its own mode. Functions too small to gain from
+ * threads, and teams of one, are called directly. */
 #include "runtime/system.h"
 
 #include "runtime/element.h"
@@ -19,7 +19,7 @@
 enum { MOST_THREADS = 1024, ALIGNMENT = 64 };
 
 typedef struct MemoryPlan {
-    int64_t found, state, arena, scratch, total; /* offsets, and the size */
+    int64_t pool, found, state, arena, scratch, total; /* offsets, and the size */
 } MemoryPlan;
 
 /* Adds `bytes` rounded up to the alignment; false when the sum does not fit. */
@@ -46,6 +46,7 @@ static bool plan_memory(const IngotModel *model, int32_t threads, MemoryPlan *pl
         return false;
     plan->total = 0;
     return reserve(&plan->total, sizeof(IngotInstance), &start) &&
+           reserve(&plan->total, ingot_team_pool_bytes(threads), &plan->pool) &&
            reserve(&plan->total, (int64_t)sizeof(int64_t) * model->state_count, &plan->found) &&
            reserve(&plan->total, model->state_bytes, &plan->state) &&
            reserve(&plan->total, model->prepared_bytes, &start) &&
@@ -88,15 +89,16 @@ static IngotInstance *place_instance(const IngotModel *model, const IngotOptions
     if (!block)
         return NULL;
     IngotInstance *instance = (IngotInstance *)(void *)block;
-    memset(instance, 0, sizeof *instance);
+    memset(block, 0, (size_t)plan.found); /* the instance, and a pool without threads */
     ingot_team_prepare(&instance->team, threads);
     instance->model = model;
     instance->found = (int64_t *)(void *)(block + plan.found);
     instance->state = block + plan.state;
     instance->arena = block + plan.arena;
     instance->scratch = block + plan.scratch;
+    instance->own_team = !options->parallel;
     instance->parallel = options->parallel ? options->parallel : ingot_team_default_parallel;
-    instance->pool = options->pool;
+    instance->pool = options->parallel ? options->pool : block + plan.pool;
     instance->threads = threads;
     instance->owned = !options->memory;
     return instance;
@@ -144,7 +146,11 @@ IngotInstance *ingot_create(const IngotModel *model, const IngotOptions *options
 
 void ingot_destroy(IngotInstance *instance)
 {
-    if (instance && instance->owned)
+    if (!instance)
+        return;
+    if (instance->own_team)
+        ingot_team_pool_end(instance->pool);
+    if (instance->owned)
         free(instance);
 }
 
@@ -168,6 +174,7 @@ typedef struct Run {
     IngotCall call;
     IngotBody *body;
     int32_t most; /* members there is scratch for */
+    FloatMode mode;
 } Run;
 
 /* One member's part of a call. Every member stores the same number of members before its first
@@ -180,9 +187,10 @@ static void run_member(void *argument, int32_t member, int32_t members)
     members = members < run->most ? members : run->most;
     if (run->call.team)
         atomic_store_explicit(&run->call.team->members, members, memory_order_relaxed);
-    uintptr_t mode = float_mode_flush();
+    FloatMode own = float_mode_get();
+    float_mode_set(run->mode);
     run->body(&run->call, member, members);
-    float_mode_restore(mode);
+    float_mode_set(own);
 }
 
 static void enter(IngotInstance *instance, const IngotFunction *what, const void *const *inputs,
@@ -197,7 +205,8 @@ static void enter(IngotInstance *instance, const IngotFunction *what, const void
                 .constants = instance->model->constants,
                 .team = alone ? NULL : &instance->team},
                what->body,
-               alone ? 1 : instance->threads};
+               alone ? 1 : instance->threads,
+               float_mode_flushing(float_mode_get())};
     if (alone)
         run_member(&run, 0, 1);
     else
@@ -241,6 +250,7 @@ int32_t ingot_run(IngotInstance *instance, int32_t function, const void *const *
     enter(instance, what, inputs, outputs);
     return INGOT_OK;
 }
+
 const char *ingot_last_error(const IngotInstance *instance)
 {
     return instance ? instance->failure.text : "no instance was given";

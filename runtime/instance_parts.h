@@ -7,7 +7,8 @@
 #include "runtime/team.h"
 
 /* One block of memory holds it all, in this order, each part aligned to 64:
- * this structure, `found`, the state block, the arena, the scratch of every member. */
+ * this structure, the pool of the team, `found`, the state block, the arena, the scratch of every
+ * member. */
 struct IngotInstance {
     IngotTeam team;
     const IngotModel *model;
@@ -18,8 +19,9 @@ struct IngotInstance {
     IngotParallel *parallel;
     void *pool;
     int32_t threads;
-    bool owned; /* the block is ours to free */
-    bool stale; /* states have changed since the prepared block was filled */
+    bool own_team; /* `pool` is that of the linked way */
+    bool owned;    /* the block is ours to free */
+    bool stale;    /* states have changed since the prepared block was filled */
     Failure failure;
 };
 

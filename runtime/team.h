@@ -1,24 +1,21 @@
-/* The thread team of one call. Three ways exist, chosen when a model is built (--threads): OpenMP,
- * none, or the host's own pool through IngotParallel. The way is chosen by linking one of
- * team_openmp.c, team_none.c and team_host.c; each defines the two functions at the end of this
- * file. */
+/* The thread team of one call. Four ways exist, chosen when a model is built (--threads): POSIX
+ * threads of its own, OpenMP, none, or the host's pool through IngotParallel. The way is chosen by
+ * linking one of team_pthreads.c, team_openmp.c, team_none.c and team_host.c; each defines the
+ * functions at the end of this file. */
 #ifndef INGOT_RUNTIME_TEAM_H
 #define INGOT_RUNTIME_TEAM_H
 
+#include "event_count.h"
 #include "instance.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* The counters live on cache lines of their own: the last to arrive writes `generation` while the
- * others only read it. */
+/* What members write when they arrive lies on another cache line than what the others watch. */
 typedef struct IngotTeam {
     _Alignas(64) _Atomic uint32_t arrived;
-    _Alignas(64) _Atomic uint32_t
-        generation; /* raised by the last to arrive; the others wait for it */
-    _Atomic uint32_t sleepers;
-    _Alignas(64) _Atomic int32_t members;
-    _Atomic int32_t spins; /* looks at `generation` before going to sleep; adapts itself */
+    _Atomic int32_t members;
+    EventCount passed; /* advanced by the last to arrive; the others wait for it */
 } IngotTeam;
 
 /* Waits until every member of the team has arrived; what they wrote before is visible after. Spins
@@ -32,8 +29,12 @@ void ingot_team_prepare(IngotTeam *team, int32_t threads);
 /* Processors this process may run on, at least 1. */
 int32_t ingot_team_processors(void);
 
-/* The way of the linked variant, and how many members it uses when nobody says. */
+/* The way of the linked variant. Its pool lies in the instance, ingot_team_pool_bytes() long and
+ * aligned to 64; all of it zero it has no threads yet. ingot_team_pool_end() ends those it has. */
 void ingot_team_default_parallel(void *pool, int32_t members, IngotWork *work, void *argument);
+int64_t ingot_team_pool_bytes(int32_t threads);
+void ingot_team_pool_end(void *pool);
+/* How many members it uses when nobody says. */
 int32_t ingot_team_default_threads(void);
 
 #endif

@@ -15,3 +15,14 @@ int32_t ingot_team_default_threads(void)
 {
     return 1;
 }
+
+int64_t ingot_team_pool_bytes(int32_t threads)
+{
+    (void)threads;
+    return 0;
+}
+
+void ingot_team_pool_end(void *pool)
+{
+    (void)pool;
+}

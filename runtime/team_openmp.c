@@ -18,3 +18,14 @@ int32_t ingot_team_default_threads(void)
 {
     return (int32_t)omp_get_max_threads(); /* respects OMP_NUM_THREADS */
 }
+
+int64_t ingot_team_pool_bytes(int32_t threads)
+{
+    (void)threads;
+    return 0;
+}
+
+void ingot_team_pool_end(void *pool)
+{
+    (void)pool;
+}

@@ -20,8 +20,9 @@ done
 for seed in 2 3; do
     holds "small.json, seed $seed" "$INGOT" check small.json --train --batch=1,3,16 --train-batch=7 --seed=$seed
 done
-for way in none host; do
-    holds "small.json, --threads=$way" "$INGOT" check small.json --train --threads=$way
+shared_model
+for way in pthreads openmp none host; do
+    holds "shared.json, --threads=$way" "$INGOT" check shared.json --train --train-batch=64 --threads=$way
 done
 for model in "$INGOT_SOURCE"/examples/*.json; do
     holds "examples/${model##*/}" "$INGOT" check "$model" --batch=2

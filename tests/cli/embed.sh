@@ -100,13 +100,13 @@ int main(void)
     return 0;
 }
 END
-for way in 'small.so second.so -Wl,-rpath,.' 'small.a second.a -lgomp -lm' 'small.o second.o -lgomp -lm' 'small.so second.a -Wl,-rpath,. -lgomp -lm'; do
+for way in 'small.so second.so -Wl,-rpath,.' 'small.a second.a -lm' 'small.o second.o -lm' 'small.so second.a -Wl,-rpath,. -lm'; do
     holds "two models: $way" cc $strict two.c $way -pthread -o two
     holds "two models run: $way" ./two
     matches "two models, an error: $way" "$out" '^two\.c: '
 done
 
-# The caller's own pool, given to a library that was built for one and to one that was not.
+# The caller's own pool, given to a library that was built for one and to one that was not; and the library's own.
 cat >pool.c <<'END'
 #include <pthread.h>
 #include <stdio.h>
@@ -144,34 +144,42 @@ static void pool(void *calls, int32_t members, small_work *work, void *argument)
 int main(void)
 {
     int calls = 0;
-    float numbers[16][4], loss[2];
+    float numbers[16][4], loss[3];
     int32_t labels[16];
     for (int i = 0; i < 16; i++) {
         for (int j = 0; j < 4; j++)
             numbers[i][j] = (float)(i - 7) * 0.1f + (float)j * 0.01f;
         labels[i] = i > 7;
     }
-    for (int32_t threads = 1; threads <= 2; threads++) {
-        small *model = small_create(&(small_options){.threads = threads, .parallel = pool, .pool = &calls}, NULL);
+    for (int way = 0; way < 3; way++) {
+        small_options options = {.threads = way + 1, .parallel = way == 2 ? NULL : pool, .pool = &calls};
+        small *model = small_create(&options, NULL);
         if (!model)
             return 1;
         for (int i = 0; i < 20; i++)
-            if (small_train_step(model, &numbers[0][0], labels, &loss[threads - 1]) != SMALL_OK)
+            if (small_train_step(model, &numbers[0][0], labels, &loss[way]) != SMALL_OK)
                 return 2;
         small_destroy(model);
     }
-    printf("%.9g %.9g\n", (double)loss[0], (double)loss[1]);
-    return memcmp(&loss[0], &loss[1], sizeof loss[0]) ? 3 : 0;
+    printf("%.9g %.9g %.9g, %d\n", (double)loss[0], (double)loss[1], (double)loss[2], calls);
+    if (calls != 20)
+        return 4;
+    return memcmp(&loss[0], &loss[1], sizeof loss[0]) || memcmp(&loss[0], &loss[2], sizeof loss[0]) ? 3 : 0;
 }
 END
-for way in openmp host none; do
-    holds "--threads=$way" "$INGOT" build small.json --train --emit=static --threads=$way -o $way
+shared_model
+sed 's/"model": "shared"/"model": "small"/; s/256/1024/' shared.json >large.json
+for way in pthreads openmp host none; do
+    holds "--threads=$way" "$INGOT" build large.json --train --train-batch=16 --emit=static --threads=$way -o $way
     mkdir -p $way.d && cp $way.h $way.d/small.h
-    link=; [ $way = openmp ] && link=-lgomp
-    holds "a pool of the caller's, --threads=$way" cc $strict -I$way.d pool.c $way.a $link -pthread -lm -o pool
+    link=$(sed -n 's/.* Link with \(.*\)\.$/\1/p' $way.h)
+    case $way in pthreads) want='-pthread -lm' ;; openmp) want='-lgomp -lm' ;; *) want=-lm ;; esac
+    is "--threads=$way: what its header says to link with" "$link" "$want"
+    holds "a pool of the caller's, --threads=$way" cc $strict -I$way.d pool.c $way.a $link -pthread -o pool
     holds "a pool of the caller's runs, --threads=$way" ./pool
 done
-if nm none.a host.a | grep -qE 'GOMP|omp_'; then fail 'a library without OpenMP asks for it'; else pass; fi
+if nm pthreads.a none.a host.a | grep -qE 'GOMP|omp_'; then fail 'a library without OpenMP asks for it'; else pass; fi
+if nm openmp.a none.a host.a | grep -q 'pthread_create'; then fail 'a library without threads of its own starts some'; else pass; fi
 
 # Inference only, several batch sizes, weights as in a trained checkpoint.
 holds 'inference only' "$INGOT" build small.json --emit=object --batch=1,8 -o plain
@@ -183,7 +191,7 @@ sed 's/"model": "small"/"model": "2-small model"/; s/"numbers"/"in put"/g; s/"pr
 run "$INGOT" build odd.json --emit=object -o odd
 if [ $code -eq 0 ]; then
     printf '#include "odd.h"\nint main(void) { return 0; }\n' >odd.c
-    holds 'odd names make a valid header' cc $strict odd.c odd.o -lgomp -lm -o odd
+    holds 'odd names make a valid header' cc $strict odd.c odd.o -lm -o odd
 else
     matches 'odd names are refused with a place' "$err" '^odd\.json: '
 fi

@@ -45,8 +45,8 @@ Make a native program or library of a model.
                             several make several functions
   --train-batch=N           rows of data in one step of training; what the model
                             says otherwise (check: 8)
-  --threads=WAY             openmp (default), none, or host: the threads of the
-                            program that loads the library
+  --threads=WAY             pthreads (default), openmp, none, or host: the
+                            threads of the program that loads the library
   --weights=WHERE           embed (default) or beside: in OUT.safetensors, which
                             the program reads when it starts
   --freeze                  weights become constants of the code: faster, and
@@ -77,8 +77,8 @@ Layers, shapes, parameters, multiply-adds and memory.
                             several make several functions
   --train-batch=N           rows of data in one step of training; what the model
                             says otherwise (check: 8)
-  --threads=WAY             openmp (default), none, or host: the threads of the
-                            program that loads the library
+  --threads=WAY             pthreads (default), openmp, none, or host: the
+                            threads of the program that loads the library
   --freeze                  weights become constants of the code: faster, and
                             nothing can replace them
   --jobs=N                  kernels compiled at the same time; one for each
@@ -101,8 +101,8 @@ Build, run, and compare with the evaluator.
                             several make several functions
   --train-batch=N           rows of data in one step of training; what the model
                             says otherwise (check: 8)
-  --threads=WAY             openmp (default), none, or host: the threads of the
-                            program that loads the library
+  --threads=WAY             pthreads (default), openmp, none, or host: the
+                            threads of the program that loads the library
   --freeze                  weights become constants of the code: faster, and
                             nothing can replace them
   --seed=N                  of the random inputs and weights; 1 otherwise

@@ -92,6 +92,12 @@ finish() {
     exit
 }
 
+# shared_model: small.json as shared.json, large enough that its kernels are shared among threads.
+shared_model() {
+    small_model
+    sed 's/"model": "small"/"model": "shared"/; s/"dense": 8/"dense": 256/; s/"batch": 16/"batch": 64/' small.json >shared.json
+}
+
 # A model that compiles and trains within a second, and rows for it: is the sum of four numbers above 0?
 small_model() {
     cat >small.json <<'END'

@@ -22,11 +22,39 @@ holds 'half of the epochs' train --epochs 4 --save half.safetensors
 holds 'the other half' train --epochs 8 --resume half.safetensors --save resumed.safetensors
 same_bytes 'stopped and resumed is as never stopped' one.safetensors resumed.safetensors
 
-for way in none host; do
-    holds "build with --threads=$way" "$INGOT" build small.json --train --threads=$way -o small-$way
-    holds "train with --threads=$way" ./small-$way train --quiet --save $way.safetensors
-    same_bytes "--threads=$way gives the same bits" one.safetensors $way.safetensors
+# The ways to get threads: the same bits; and nothing is linked that could start one where no kernel is shared.
+shared_model
+for way in pthreads openmp none host; do
+    holds "build with --threads=$way" "$INGOT" build shared.json --train --threads=$way -o shared-$way
+    holds "train with --threads=$way" ./shared-$way train --quiet --threads 3 --epochs 3 --save $way.safetensors
+    same_bytes "--threads=$way gives the same bits" pthreads.safetensors $way.safetensors
+    holds "build a small one with --threads=$way" "$INGOT" build small.json --train --threads=$way -o small-$way
+    same_bytes "--threads=$way changes nothing where no kernel is shared" small small-$way
 done
+asks_for() { nm "$1" | grep -cE "$2"; }
+is 'pthreads: a team of its own' "$(asks_for shared-pthreads 'pthread_create'),$(asks_for shared-pthreads GOMP_parallel)" 1,0
+is 'openmp: its team' "$(asks_for shared-openmp ' T GOMP_parallel$')" 1
+for program in shared-none shared-host small; do
+    is "$program: no threads" "$(asks_for $program 'pthread_create|GOMP_parallel')" 0
+done
+is 'small: nobody to meet' "$(asks_for small ingot_team_barrier)" 0
+threads_used() { # threads_used PROGRAM ENVIRONMENT...: of a training in progress
+    local program=$1 most=0 now
+    shift
+    env "$@" ./$program train --quiet --epochs 100000 --threads 0 &
+    for _ in $(seq 100); do
+        now=$(ls /proc/$!/task 2>/dev/null | wc -l)
+        [ "$now" -gt "$most" ] && most=$now
+        [ "$most" -ge 3 ] && break
+        sleep 0.02
+    done
+    kill -9 $! 2>/dev/null
+    wait $! 2>/dev/null
+    echo "$most"
+}
+is 'pthreads: OMP_NUM_THREADS' "$(threads_used shared-pthreads OMP_NUM_THREADS=3)" 3
+is 'pthreads: INGOT_THREADS' "$(threads_used shared-pthreads OMP_NUM_THREADS=2 INGOT_THREADS=3)" 3
+is 'openmp: OMP_NUM_THREADS' "$(threads_used shared-openmp OMP_NUM_THREADS=3)" 3
 holds 'build with --static' "$INGOT" build small.json --train --static -o small-static
 is '--static needs no library' "$(ldd small-static 2>&1 | tr -d '\t')" 'not a dynamic executable'
 holds 'train with --static' ./small-static train --quiet --save static.safetensors

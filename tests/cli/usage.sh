@@ -29,7 +29,7 @@ wrong '-o: only text is written to standard output' build m.json -o -
 wrong '--emit: "exee" is none of exe, shared, static, object, graph, nest, llvm, asm; did you mean "exe"' \
     build --emit=exee m.json
 wrong '--emit: "tflite" is none of exe, shared, static, object, graph, nest, llvm, asm' build --emit tflite m.json
-wrong '--threads: "opnemp" is none of openmp, none, host; did you mean "openmp"' build --threads=opnemp m.json
+wrong '--threads: "opnemp" is none of pthreads, openmp, none, host; did you mean "openmp"' build --threads=opnemp m.json
 wrong '--weights: "besides" is none of embed, beside; did you mean "beside"' build --weights=besides m.json
 wrong '--batch: 0 is not between 1 and 1048576' build --batch=0 m.json
 wrong '--batch: 99999999999999999999 is not between 1 and 1048576' build --batch=99999999999999999999 m.json

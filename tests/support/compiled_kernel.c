@@ -120,9 +120,10 @@ static const char main_text[] =
     "      if (fread(a[i], 1, (size_t)bytes[i], stdin) != (size_t)bytes[i]) return 1;\n"
     "    }\n"
     "    void *scratch = piece(r[2]);\n"
-    "    uintptr_t mode = float_mode_flush();\n"
+    "    FloatMode mode = float_mode_get();\n"
+    "    float_mode_set(float_mode_flushing(mode));\n"
     "    run((int)r[0], a, scratch, (int)r[1]);\n"
-    "    float_mode_restore(mode);\n"
+    "    float_mode_set(mode);\n"
     "    for (int i = 0; i < r[3]; i++) fwrite(a[i], 1, (size_t)bytes[i], stdout);\n"
     "    fflush(stdout);\n"
     "    for (int i = 0; i < r[3]; i++) if (same[i] == i) free(a[i]);\n"
@@ -224,9 +225,10 @@ static void run_here(CompiledKernels *compiled, int index, void *const *argument
     size_t size = (size_t)kernel_scratch_bytes(compiled->kernels[index]) + 64;
     void *scratch = aligned_alloc(64, size);
     memset(scratch, 0xff, size);
-    uintptr_t mode = float_mode_flush();
+    FloatMode mode = float_mode_get();
+    float_mode_set(float_mode_flushing(mode));
     compiled->run(index, arguments, scratch, members);
-    float_mode_restore(mode);
+    float_mode_set(mode);
     free(scratch);
 }
 

@@ -1,10 +1,12 @@
-/* Instances and their teams: memory, members, barriers, the floating-point mode. */
+/* Instances and their teams: memory, members, barriers, the floating-point mode. Linked twice, with
+ * the team of POSIX threads and with OpenMP's. */
 #include "runtime_helpers.h"
 
 #include "runtime_fake_model.h"
 
 #include "runtime/instance.h"
 
+#include <fenv.h>
 #include <float.h>
 #include <pthread.h>
 
@@ -70,15 +72,20 @@ static void stress_work(void *argument, int32_t member, int32_t members)
 Test(runtime_team, barriers_hold_everyone, .timeout = 120)
 {
     for (int32_t members = 1; members <= 4; members++)
-        for (int openmp = 0; openmp < 2; openmp++) {
+        for (int own = 0; own < 2; own++) {
             static Stress stress;
             Host host = {0, 0};
+            size_t pool_bytes = ((size_t)ingot_team_pool_bytes(members) + 64) / 64 * 64;
+            void *pool = aligned_alloc(64, pool_bytes);
+            memset(pool, 0, pool_bytes);
             memset(&stress, 0, sizeof stress);
             ingot_team_prepare(&stress.team, members);
-            if (openmp)
-                ingot_team_default_parallel(NULL, members, stress_work, &stress);
+            if (own)
+                ingot_team_default_parallel(pool, members, stress_work, &stress);
             else
                 host_parallel(&host, members, stress_work, &stress);
+            ingot_team_pool_end(pool);
+            free(pool);
             cr_assert_eq(atomic_load(&stress.wrong), 0, "%d members", (int)members);
         }
 }
@@ -87,9 +94,9 @@ Test(runtime_team, too_many_members_sleep_at_once)
 {
     IngotTeam team;
     ingot_team_prepare(&team, ingot_team_processors() + 1);
-    cr_assert_eq(atomic_load(&team.spins), 0);
+    cr_assert_eq(atomic_load(&team.passed.spins), 0);
     ingot_team_prepare(&team, 1);
-    cr_assert(atomic_load(&team.spins) > 0);
+    cr_assert(atomic_load(&team.passed.spins) > 0);
     ingot_team_barrier(NULL, 0);
 }
 
@@ -226,17 +233,19 @@ Test(runtime_instance, wrong_calls_say_what_is_wrong)
 /* --- denormals ----------------------------------------------------------------------------------
  */
 
+/* Each member a third, too: how it is rounded is up to the mode. */
 static void halve(const IngotCall *call, int32_t member, int32_t members)
 {
-    volatile float smallest = *(const float *)call->inputs[0];
+    volatile float smallest = *(const float *)call->inputs[0], one = 1;
     (void)members;
     ((float *)call->outputs[0])[member] = smallest * 0.5F;
+    ((float *)call->outputs[0])[4 + member] = one / 3;
 }
 
-Test(runtime_instance, denormals_are_flushed_in_every_member_and_the_mode_restored)
+Test(runtime_instance, every_member_has_the_mode_of_the_caller_and_flushes_denormals)
 {
-    static const int64_t dims[] = {4};
-    static const IngotTensor tensor = {.name = "x", .dims = dims, .rank = 1, .bytes = 16};
+    static const int64_t dims[] = {8};
+    static const IngotTensor tensor = {.name = "x", .dims = dims, .rank = 1, .bytes = 32};
     static const IngotFunction function = {.name = "halve",
                                            .inputs = &tensor,
                                            .outputs = &tensor,
@@ -246,20 +255,31 @@ Test(runtime_instance, denormals_are_flushed_in_every_member_and_the_mode_restor
                                            .parallel = 1};
     static const IngotModel model = {
         .name = "m", .functions = &function, .function_count = 1, .abi = INGOT_ABI};
-    for (int32_t threads = 1; threads <= 4; threads++) {
-        float in[4] = {FLT_MIN}, out[4] = {1, 1, 1, 1};
-        const void *inputs[] = {in};
-        void *outputs[] = {out};
-        Host host = {0, 0};
-        IngotOptions options = {.threads = threads, .parallel = host_parallel, .pool = &host};
-        IngotInstance *instance = ingot_create(&model, &options, NULL);
-        cr_assert_eq(ingot_run(instance, 0, inputs, outputs), INGOT_OK);
-        for (int32_t i = 0; i < 4; i++)
-            cr_assert(out[i] == (i < threads ? 0.0F : 1.0F), "member %d", (int)i);
-        volatile float smallest = FLT_MIN;
-        cr_assert(smallest * 0.5F > 0, "the caller's mode was not restored");
-        ingot_destroy(instance);
-    }
+    static const int modes[] = {FE_TONEAREST, FE_DOWNWARD, FE_TONEAREST};
+    for (int32_t threads = 1; threads <= 4; threads++)
+        for (int own = 0; own < 2; own++) {
+            Host host = {0, 0};
+            IngotOptions options = {
+                .threads = threads, .parallel = own ? NULL : host_parallel, .pool = &host};
+            IngotInstance *instance = ingot_create(&model, &options, NULL);
+            for (size_t m = 0; m < sizeof modes / sizeof modes[0]; m++) {
+                float in[8] = {FLT_MIN}, out[8] = {1, 1, 1, 1};
+                const void *inputs[] = {in};
+                void *outputs[] = {out};
+                volatile float smallest = FLT_MIN, one = 1;
+                fesetround(modes[m]);
+                float third = one / 3;
+                cr_assert_eq(ingot_run(instance, 0, inputs, outputs), INGOT_OK);
+                for (int32_t i = 0; i < 4; i++)
+                    cr_assert(out[i] == (i < threads ? 0.0F : 1.0F), "member %d", (int)i);
+                for (int32_t i = 0; i < threads; i++)
+                    cr_assert(out[4 + i] == third, "member %d rounds otherwise", (int)i);
+                cr_assert(smallest * 0.5F > 0, "the caller's mode was not restored");
+                cr_assert_eq(fegetround(), modes[m]);
+                fesetround(FE_TONEAREST);
+            }
+            ingot_destroy(instance);
+        }
 }
 
 /* --- many at once -------------------------------------------------------------------------------
