@@ -7,14 +7,29 @@ typedef struct Row {
     Architecture architecture;
     const char *name, *llvm_cpu;
     int vector_bits, registers;
-    bool fused, masked;
+    bool fused, masked, lane;
+    double adds, loads, issue;
     int l1_kib, l2_kib;
     const char *features;
 } Row;
 
 static const Row rows[] = {
-#define TARGET(arch, name, cpu, vector, registers, fused, masked, l1, l2, features)                \
-    {ARCHITECTURE_##arch, name, cpu, vector, registers, fused, masked, l1, l2, features},
+#define TARGET(arch, name, cpu, vector, registers, fused, masked, lane, adds, loads, issue, l1,    \
+               l2, features)                                                                       \
+    {ARCHITECTURE_##arch,                                                                          \
+     name,                                                                                         \
+     cpu,                                                                                          \
+     vector,                                                                                       \
+     registers,                                                                                    \
+     fused,                                                                                        \
+     masked,                                                                                       \
+     lane,                                                                                         \
+     adds,                                                                                         \
+     loads,                                                                                        \
+     issue,                                                                                        \
+     l1,                                                                                           \
+     l2,                                                                                           \
+     features},
 #include "base/targets.def"
 #undef TARGET
 };
@@ -127,6 +142,10 @@ bool target_find(Diag *diag, const char *triple_name, const char *cpu, Target *t
         .registers = row->registers,
         .fused = row->fused,
         .masked = row->masked,
+        .lane = row->lane,
+        .adds = row->adds,
+        .loads = row->loads,
+        .issue = row->issue,
         .l1_kib = row->l1_kib,
         .l2_kib = row->l2_kib,
         .pointer_bytes = row->architecture == ARCHITECTURE_ARMV7 ? 4 : 8,

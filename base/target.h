@@ -22,6 +22,8 @@ typedef struct Target {
     int registers;
     bool fused; /* has a fused multiply-add */
     bool masked;
+    bool lane;                 /* multiplies by one lane of a register */
+    double adds, loads, issue; /* vector multiply-adds, vector loads, instructions in a cycle */
     int l1_kib;
     int l2_kib;
     int pointer_bytes;

@@ -149,9 +149,9 @@ static Affine packed_offset(const Contraction *c, Affine j, int64_t width)
     return affine_add(arena, offset, affine_scale(arena, block, c->depth * tile_packed_width(c)));
 }
 
-static Stmt *reduced_loops(const Contraction *c, Stmt *body)
+Stmt *tile_reduced_loops(const Contraction *c, int count, Stmt *body)
 {
-    for (int i = c->reduced_count - 1; i >= 0; i--)
+    for (int i = count - 1; i >= 0; i--)
         body =
             stmt_loop(c->arena, LOOP_SERIAL, c->reduced[i].var, 0, c->reduced[i].extent, 1, body);
     return body;
@@ -175,7 +175,8 @@ static Stmt *pack_panels(const Contraction *c, Kernel *kernel, Buffer *from, Buf
         Stmt *zero = stmt_store(arena, STORE_SET, to, edge, expr_number(arena, c->element, 0));
         stmt_append(body, stmt_loop(arena, LOOP_SERIAL, u, 0, width - real, 1, zero));
     }
-    body = stmt_loop(arena, LOOP_SERIAL, panel, 0, panels, 1, reduced_loops(c, body));
+    body = stmt_loop(arena, LOOP_SERIAL, panel, 0, panels, 1,
+                     tile_reduced_loops(c, c->reduced_count, body));
     for (int i = c->outer_count - 1; i >= 0; i--)
         if (i != c->vector && c->outer[i].b != 0)
             body = stmt_loop(arena, LOOP_SERIAL, c->outer[i].var, 0, c->outer[i].extent, 1, body);
@@ -236,15 +237,6 @@ static void merge_reduced(Contraction *c)
 
 /* ---- the block ---- */
 
-typedef struct Block {
-    int rows, lines, vectors;
-    int64_t real;     /* outputs across; the last vector may be part full */
-    Affine i, j;      /* its first row (or line) and column */
-    Affine first_row; /* of the rows (or lines) that are gone through together */
-    int64_t row_count;
-    const Var *l, *r, *u, *v;
-} Block;
-
 static Affine sum3(Arena *arena, Affine a, Affine b, Affine c)
 {
     return affine_add(arena, affine_add(arena, a, b), c);
@@ -261,9 +253,7 @@ static Affine acc_offset(const Contraction *c, const Block *b)
     return affine_add(arena, affine_var(arena, b->l, b->rows * width), offset);
 }
 
-/* Written out for each vector of each row. With `exact`, lanes beyond the edge of the output are
- * left out. */
-static Stmt *for_each_vector(const Contraction *c, const Block *b, bool exact, Stmt *body)
+Stmt *tile_each_vector(const Contraction *c, const Block *b, bool exact, Stmt *body)
 {
     Arena *arena = c->arena;
     int64_t full = exact ? b->real / c->lanes : b->vectors, rest = exact ? b->real % c->lanes : 0;
@@ -367,17 +357,15 @@ static Stmt *emit_block(Contraction *c, Block *b)
             arena, c->packed,
             affine_add(arena, packed_offset(c, b->j, (int64_t)b->vectors * c->lanes), across));
     Expr *product = expr_apply(arena, OP_mul, c->element, 2, (Expr *[]){left, right});
-    bool exact = !c->packed;
     Stmt *block = stmt_local(arena, acc);
     stmt_append(block, fetch_ahead(c, b, &replace));
     stmt_append(block,
-                for_each_vector(c, b, false,
-                                stmt_store(arena, STORE_SET, acc, acc_offset(c, b), c->first)));
-    Stmt *step =
-        for_each_vector(c, b, exact, stmt_store(arena, STORE_ADD, acc, acc_offset(c, b), product));
-    stmt_append(block, reduced_loops(c, step));
+                tile_each_vector(c, b, false,
+                                 stmt_store(arena, STORE_SET, acc, acc_offset(c, b), c->first)));
+    stmt_append(block,
+                tile_sum(c, b, stmt_store(arena, STORE_ADD, acc, acc_offset(c, b), product)));
     return stmt_append(block,
-                       for_each_vector(c, b, true, rewrite_stmts(arena, c->epilogue, &replace)));
+                       tile_each_vector(c, b, true, rewrite_stmts(arena, c->epilogue, &replace)));
 }
 
 /* ---- the loops around the block ---- */

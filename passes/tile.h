@@ -1,5 +1,5 @@
-/* A contraction as tiling sees it: shared by tile.c, which writes the loops, and tile_block.c,
- * which chooses their sizes. */
+/* A contraction as tiling sees it: shared by tile.c, which writes the loops, tile_block.c,
+ * which chooses their sizes, and tile_sum.c, which writes the sums of a block. */
 #ifndef INGOT_PASSES_TILE_H
 #define INGOT_PASSES_TILE_H
 
@@ -12,6 +12,14 @@ typedef struct Axis {
     int64_t extent;
     int64_t a, b, out; /* elements that A, B and the output move with one step */
 } Axis;
+
+/* How a block reads the elements of A it multiplies vectors by. */
+typedef enum Factors {
+    FACTORS_EACH,        /* one at a time */
+    FACTORS_ALONG_ROWS,  /* a vector of them, which belong to rows side by side */
+    FACTORS_ALONG_DEPTH, /* a vector of them, of one row, for as many steps of the innermost
+                            reduced loop */
+} Factors;
 
 typedef struct Contraction {
     Arena *arena;
@@ -33,7 +41,17 @@ typedef struct Contraction {
     int vectors;     /* and so many across */
     Buffer *packed;  /* or NULL */
     int64_t depth;   /* product of the reduced extents */
+    Factors factors; /* for blocks of full height */
 } Contraction;
+
+typedef struct Block {
+    int rows, lines, vectors;
+    int64_t real;     /* outputs across; the last vector may be part full */
+    Affine i, j;      /* its first row (or line) and column */
+    Affine first_row; /* of the rows (or lines) that are gone through together */
+    int64_t row_count;
+    const Var *l, *r, *u, *v;
+} Block;
 
 /* Chooses row and line loop and block size of the least cost. */
 void tile_choose_block(Contraction *c);
@@ -42,6 +60,16 @@ void tile_choose_block(Contraction *c);
  * one block of rows meets all panels (B stays in the second-level cache, and rows are plenty to
  * share out). */
 bool tile_rows_innermost(const Contraction *c);
+
+/* `body` inside the outermost `count` reduced loops. */
+Stmt *tile_reduced_loops(const Contraction *c, int count, Stmt *body);
+
+/* `body` written out for each vector of each row. With `exact`, lanes beyond the edge of the output
+ * are left out. */
+Stmt *tile_each_vector(const Contraction *c, const Block *b, bool exact, Stmt *body);
+
+/* The reduced loops of a block; `add` is one of its sums: `%acc[…] += mul(A, B)`. */
+Stmt *tile_sum(Contraction *c, const Block *b, Stmt *add);
 
 /* Columns of all packed panels together. */
 int64_t tile_packed_width(const Contraction *c);

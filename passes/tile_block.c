@@ -2,8 +2,10 @@
  *
  * One step of the reduced loops, for a block of rows × vectors, costs the greatest of
  *
- *   multiply-adds   rows · vectors / 2: two go in a cycle
- *   loads           (rows + vectors) / 2: the elements of A are broadcast, the vectors of B loaded
+ *   multiply-adds   rows · vectors, of which targets.def says how many begin in a cycle
+ *   loads           rows + vectors: the elements of A are broadcast, the vectors of B loaded; where
+ *                   A is read in vectors, rows / lanes of them
+ *   instructions    both; a load counts one and a half, for its address
  *   latency         a sum can be added to again only after four cycles; five with the loop
  *   traffic         bytes that come from beyond the first-level cache, at what the next level gives
  *
@@ -91,17 +93,54 @@ static double rows_traffic(const Contraction *c, int row, int rows)
     return lines * LINE_BYTES / L2_BYTES_PER_CYCLE;
 }
 
+static double greater(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 typedef struct Shape { /* of blocks */
     int row, line, rows, lines, vectors;
 } Shape;
 
+/* Of blocks whose rows are `rows` steps of the row loop `row`. Vectors are read where the target
+ * multiplies by one lane of a register, and elements lie side by side. */
+static Factors factors_of(const Contraction *c, int row, int rows)
+{
+    if (!c->target->lane || c->outer[c->vector].a != 0)
+        return FACTORS_EACH;
+    if (row >= 0 && c->outer[row].a == 1 && rows % c->lanes == 0)
+        return FACTORS_ALONG_ROWS;
+    const Axis *deepest = c->reduced_count ? &c->reduced[c->reduced_count - 1] : NULL;
+    return deepest && deepest->a == 1 && deepest->extent >= c->lanes ? FACTORS_ALONG_DEPTH
+                                                                     : FACTORS_EACH;
+}
+
+/* Registers the elements of A are in, for a block `height` high. */
+static int factor_registers(const Contraction *c, const Shape *s)
+{
+    int height = s->rows * s->lines;
+    switch (factors_of(c, s->row, s->rows)) {
+    case FACTORS_ALONG_ROWS:
+        return height / c->lanes + 1;
+    case FACTORS_ALONG_DEPTH:
+        return height;
+    case FACTORS_EACH:
+        break;
+    }
+    /* x86 multiplies by an element broadcast from memory; ARM loads several rows' elements first */
+    return c->target->architecture == ARCHITECTURE_X86_64 ? 1 : 4;
+}
+
 static double block_cost(const Contraction *c, const Shape *s, int rows, int vectors)
 {
-    double products = rows * vectors * 0.5, loads = (rows + vectors) * 0.5;
+    const Target *t = c->target;
+    bool each = factors_of(c, s->row, s->line < 0 ? rows : s->rows) == FACTORS_EACH;
+    double products = rows * vectors, loads = vectors + (each ? rows : (double)rows / c->lanes);
     double traffic = panel_traffic(c, vectors) + rows_traffic(c, s->row, rows);
-    double step = products > loads ? products : loads;
-    step = step < 5 ? 5 : step;
-    step = step < traffic ? traffic : step;
+    double step = greater(products / t->adds, loads / t->loads);
+    step = greater(step, (products + 1.5 * loads + 1) / t->issue);
+    step = greater(step, 5);
+    step = greater(step, traffic);
     double apart = s->row < 0 ? 0 : (double)magnitude(c->outer[s->row].out);
     bool far = apart * (double)element_bytes(c->element) >= PAGE_BYTES;
     return (step + 0.2 * traffic) * (double)c->depth + 8 +
@@ -140,8 +179,7 @@ typedef struct Choice {
 /* All widths of blocks of this height. */
 static void try_widths(Contraction *c, Shape shape, Choice *best)
 {
-    /* x86 multiplies by an element broadcast from memory; ARM loads several rows' elements first */
-    int spare = c->target->architecture == ARCHITECTURE_X86_64 ? 1 : 4;
+    int spare = factor_registers(c, &shape);
     int64_t width = c->outer[c->vector].extent;
     int height = shape.rows * shape.lines;
     for (int vectors = 1; vectors <= VECTORS_MAX; vectors++) {
@@ -191,4 +229,5 @@ void tile_choose_block(Contraction *c)
     c->rows = best.shape.rows;
     c->lines = best.shape.lines;
     c->vectors = best.shape.vectors;
+    c->factors = factors_of(c, c->row, c->rows);
 }

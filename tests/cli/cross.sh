@@ -39,4 +39,13 @@ for triple in x86_64-linux-gnu aarch64-linux-gnu arm-linux-gnueabihf; do
 done
 
 holds 'aarch64: another cpu' "$INGOT" build small.json --target=aarch64-linux-gnu --cpu=cortex-a53 --emit=asm -o /dev/null
+
+# a product takes elements of A four at a time, and multiplies by each lane
+printf '{ "model": "product", "inputs": { "x": ["batch", 64] }, "layers": [ { "dense": 64, "bias": false, "name": "y" } ] }' >product.json
+holds 'aarch64: a product' "$INGOT" build product.json --batch=8 --target=aarch64-linux-gnu --emit=asm -o product.s
+product=$(sed -n '/^product\.matmul:/,/Lfunc_end/p' product.s)
+for lane in 0 1 2 3; do
+    matches "aarch64: multiplies by lane $lane" "$product" "fmla	v[0-9]+\.4s, v[0-9]+\.4s, v[0-9]+\.s\[$lane\]"
+done
+is 'aarch64: no element is copied into all lanes' "$(grep -cE '	(dup|ld1r)	' <<<"$product")" 0
 finish

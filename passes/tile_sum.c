@@ -1,0 +1,104 @@
+/* The sums of a register block: the reduced loops, and how they read A.
+ *
+ * Plainly, each step of the innermost one broadcasts an element of A for each row. A processor that
+ * multiplies by one lane of a register gets vectors of them instead, one load for four elements:
+ *
+ *     for k = 0..256 step 4 {                                         along the depth
+ *       local %a: f32[24]
+ *       unroll r = 0..6 { vector v = 0..4 { %a[4*r + v] = %x[256*i + k + 256*r + v] } }
+ *       unroll s = 0..4 { unroll r = 0..6 { … %acc[…] += mul(%a[4*r + s], %w[… 16*k + 16*s …]) … }
+ * }
+ *     }
+ *
+ *     for k = 0..256 {                                                along the rows
+ *       local %a: f32[8]
+ *       unroll r = 0..8 step 4 { vector v = 0..4 { %a[r + v] = %x[i + 64*k + r + v] } }
+ *       unroll r = 0..8 { … %acc[…] += mul(%a[r], %w[…]) … }
+ *     }
+ *
+ * Every sum is added up in the same order either way. */
+#include "passes/rewrite.h"
+#include "passes/tile.h"
+
+/* Every sum of the block gets a product more: mul(a, b). */
+static Stmt *step(const Contraction *c, const Block *b, const Stmt *add, Expr *left, Expr *right)
+{
+    Arena *arena = c->arena;
+    Expr *product = expr_apply(arena, OP_mul, c->element, 2, (Expr *[]){left, right});
+    return tile_each_vector(c, b, !c->packed,
+                            stmt_store(arena, STORE_ADD, add->buffer, add->offset, product));
+}
+
+static Affine plus(Arena *arena, const Var *a, const Var *b)
+{
+    return affine_add(arena, affine_var(arena, a, 1), affine_var(arena, b, 1));
+}
+
+/* Where a row's elements lie in a local that holds `elements` of each. */
+static Affine row_offset(const Contraction *c, const Block *b, int64_t elements)
+{
+    Affine row = affine_var(c->arena, b->r, elements);
+    if (c->line < 0)
+        return row;
+    return affine_add(c->arena, affine_var(c->arena, b->l, b->rows * elements), row);
+}
+
+/* local %a; unroll r step `every` { vector v = 0..lanes { %a[place + v] = value } } */
+static Stmt *load_factors(const Contraction *c, const Block *b, Buffer *a, int64_t every,
+                          Affine place, Expr *value)
+{
+    Arena *arena = c->arena;
+    place = affine_add(arena, place, affine_var(arena, b->v, 1));
+    Stmt *body =
+        stmt_vector(arena, b->v, c->lanes, c->lanes, stmt_store(arena, STORE_SET, a, place, value));
+    body = stmt_loop(arena, LOOP_UNROLL, b->r, 0, b->rows, every, body);
+    if (c->line >= 0)
+        body = stmt_loop(arena, LOOP_UNROLL, b->l, 0, b->lines, 1, body);
+    return stmt_append(stmt_local(arena, a), body);
+}
+
+static Stmt *sum_along_rows(const Contraction *c, const Block *b, const Stmt *add)
+{
+    Arena *arena = c->arena;
+    Buffer *a = nest_local(arena, "a", c->element, (int64_t)b->rows * b->lines);
+    Affine place = row_offset(c, b, 1);
+    Replace lanes = {0};
+    replace_var(&lanes, b->r, plus(arena, b->r, b->v));
+    Expr *left = rewrite_expr(arena, add->value->in[0], &lanes);
+    Stmt *body = load_factors(c, b, a, c->lanes, place, left);
+    stmt_append(body, step(c, b, add, expr_load(arena, a, place), add->value->in[1]));
+    return tile_reduced_loops(c, c->reduced_count, body);
+}
+
+/* Steps that fill no vector are done one by one. */
+static Stmt *sum_along_depth(Contraction *c, const Block *b, const Stmt *add)
+{
+    Arena *arena = c->arena;
+    const Axis *k = &c->reduced[c->reduced_count - 1];
+    int64_t full = k->extent / c->lanes * c->lanes;
+    const Var *s = kernel_var(arena, c->kernel, "s");
+    Buffer *a = nest_local(arena, "a", c->element, (int64_t)b->rows * b->lines * c->lanes);
+    Affine place = row_offset(c, b, c->lanes);
+    Replace lanes = {0}, later = {0};
+    replace_var(&lanes, k->var, plus(arena, k->var, b->v));
+    replace_var(&later, k->var, plus(arena, k->var, s));
+    Stmt *body = load_factors(c, b, a, 1, place, rewrite_expr(arena, add->value->in[0], &lanes));
+    Expr *left = expr_load(arena, a, affine_add(arena, place, affine_var(arena, s, 1)));
+    Expr *right = rewrite_expr(arena, add->value->in[1], &later);
+    stmt_append(body,
+                stmt_loop(arena, LOOP_UNROLL, s, 0, c->lanes, 1, step(c, b, add, left, right)));
+    Stmt *all = stmt_loop(arena, LOOP_SERIAL, k->var, 0, full, c->lanes, body);
+    if (full < k->extent)
+        stmt_append(all, stmt_loop(arena, LOOP_SERIAL, k->var, full, k->extent, 1,
+                                   step(c, b, add, add->value->in[0], add->value->in[1])));
+    return tile_reduced_loops(c, c->reduced_count - 1, all);
+}
+
+Stmt *tile_sum(Contraction *c, const Block *b, Stmt *add)
+{
+    if (c->factors == FACTORS_ALONG_ROWS && b->rows % c->lanes == 0)
+        return sum_along_rows(c, b, add);
+    if (c->factors == FACTORS_ALONG_DEPTH)
+        return sum_along_depth(c, b, add);
+    return tile_reduced_loops(c, c->reduced_count, tile_each_vector(c, b, !c->packed, add));
+}
