@@ -94,6 +94,7 @@ bool compile_rest(Compilation *compilation, Level level)
         .print_after = options->print_after,
         .stop_after = options->stop_after,
         .time_passes = options->time_passes,
+        .direct_convolutions = options->direct_convolutions,
         .constant_states = options->freeze,
     };
     if (!compile_optimizer(compilation))

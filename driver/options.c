@@ -200,6 +200,16 @@ static bool set_freeze(Options *options, const char *name, const char *value)
     return true;
 }
 
+static bool set_winograd(Options *options, const char *name, const char *value)
+{
+    static const Choice choices[] = {{"auto", 0}, {"no", 1}};
+    int chosen;
+    if (!choose(options->diag, name, value, choices, 2, &chosen))
+        return false;
+    options->direct_convolutions = chosen == 1;
+    return true;
+}
+
 static bool set_static(Options *options, const char *name, const char *value)
 {
     (void)name, (void)value;
@@ -266,6 +276,8 @@ static const OptionRow rows[] = {
      "embed (default) or beside: in OUT.safetensors, which the program reads when it starts"},
     {"--freeze", NULL, ALL_COMMANDS, set_freeze,
      "weights become constants of the code: faster, and nothing can replace them"},
+    {"--winograd", "WHEN", ALL_COMMANDS, set_winograd,
+     "auto (default) or no: 3x3 convolutions with fewer multiplications, which rounds differently"},
     {"--static", NULL, COMMAND_BUILD, set_static,
      "with the C library inside: runs on any Linux kernel of the target"},
     {"--seed", "N", COMMAND_CHECK, set_seed,

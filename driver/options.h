@@ -35,6 +35,7 @@ typedef struct Options {
     EmitKind emit;
     bool train;
     bool freeze;
+    bool direct_convolutions;
     const char *triple, *cpu;
     Target target;
     int64_t batches[BATCH_LIMIT]; /* ascending, each once */

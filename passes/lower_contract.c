@@ -138,6 +138,8 @@ static Affine tap_position(Lowering *l, const Spatial *s, int i, Affine out, Aff
 /* y[n, o.., g·OC+oc] = Σ x[n, o·stride + k·dilation, g·IC+ic] · w[k.., ic, g·OC+oc] */
 static void lower_conv(Lowering *l, Node *root)
 {
+    if (lower_winograd(l, root))
+        return;
     Spatial s = node_spatial(root);
     const TensorType *y = &root->type, *w = &root->in[1]->type;
     int64_t sizes[3];

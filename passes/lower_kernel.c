@@ -58,8 +58,9 @@ static void append_call(Lowering *l, Kernel *kernel, Slot **arguments)
     s->parallel = s->parallel || call.kernel->parallel;
 }
 
-/* The packed copy of an operand: made once in a function, however many kernels read it. */
-static Slot *packed_slot(Lowering *l, const Piece *piece, const Between *copy, Slot *source)
+/* What a kernel makes of `source` alone, such as its packed copy: made once in a function, however
+ * many kernels read it, or ahead of the call. */
+static Slot *made_slot(Lowering *l, const Piece *piece, TensorType type, Slot *source)
 {
     Text text = text_create(l->arena);
     kernel_print(piece->kernel, &text);
@@ -71,13 +72,12 @@ static Slot *packed_slot(Lowering *l, const Piece *piece, const Between *copy, S
     p->text = text.data;
     p->next = l->packed;
     l->packed = p;
-    TensorType type = type_make(copy->element, 1, &copy->count);
-    Kernel *kernel =
-        source->kind == SLOT_CONSTANT ? piece->kernel : module_intern(l, piece->kernel);
-    if (l->function->update_count == 0 || source->kind == SLOT_CONSTANT)
-        p->slot = prepare_copy(l->module, l->prepared, kernel, text.data, source, type);
-    if (p->slot)
-        return p->slot;
+    if (prepare_can(l->function, source)) {
+        bool now = prepare_is_now(piece->kernel, source);
+        Kernel *kernel = now ? piece->kernel : module_intern(l, piece->kernel);
+        return p->slot = prepare_copy(l->module, l->prepared, kernel, text.data, source, type);
+    }
+    Kernel *kernel = module_intern(l, piece->kernel);
     p->slot = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
                                 arena_print(l->arena, "%s.packed", source->name), type);
     Slot **both = ARENA_ARRAY(l->arena, Slot *, 2);
@@ -85,6 +85,11 @@ static Slot *packed_slot(Lowering *l, const Piece *piece, const Between *copy, S
     both[1] = p->slot;
     append_call(l, kernel, both);
     return p->slot;
+}
+
+static Slot *packed_slot(Lowering *l, const Piece *piece, const Between *copy, Slot *source)
+{
+    return made_slot(l, piece, type_make(copy->element, 1, &copy->count), source);
 }
 
 /* The memory of what one piece leaves for another; packed copies get theirs from packed_slot(). */
@@ -124,6 +129,16 @@ void kernel_end(Lowering *l, Stmt *body)
         else
             append_call(l, piece->kernel, slots);
     }
+}
+
+Slot *kernel_end_ahead(Lowering *l, Stmt *body, Slot *source, TensorType type)
+{
+    l->kernel->body = body;
+    Pieces pieces = pieces_create(l->arena, l->target, l->kernel);
+    schedule_kernel(&pieces, l->run);
+    if (pieces.count != 1)
+        INGOT_BUG("@%s was split", l->kernel->name);
+    return made_slot(l, &pieces.list[0], type, source);
 }
 
 Affine lower_axis(Lowering *l, const char *name, int64_t extent, const Var **var)

@@ -86,6 +86,10 @@ Slot *schedule_add_slot(Arena *arena, Schedule *schedule, SlotKind kind, const c
 void kernel_begin(Lowering *l, Group *group, const char *name);
 /* Runs the passes of the loop level on the kernel and appends a call for each of its pieces. */
 void kernel_end(Lowering *l, Stmt *body);
+/* The same for a kernel with one result that is made from `source` alone: where that stays the same
+ * from call to call, the kernel runs when it changes (prepare.c). `type`: of the result, the
+ * kernel's last argument. Returns where the result lies. */
+Slot *kernel_end_ahead(Lowering *l, Stmt *body, Slot *source, TensorType type);
 /* Everything the group computes behind its root, at point `at`, and all stores: `root_value` is the
  * root's value there, NULL when the group has no root. */
 Stmt *lower_epilogue(Lowering *l, Expr *root_value, const Coordinates *at);
@@ -129,6 +133,9 @@ void lower_root_pad(Lowering *l, Node *root);
 void lower_root_concat(Lowering *l, Node *root);
 void lower_root_gather(Lowering *l, Node *root);
 void lower_root_scatter_add(Lowering *l, Node *root);
+
+/* A convolution by Winograd's algorithm; false when that would not pay, or is not to be used. */
+bool lower_winograd(Lowering *l, Node *root);
 
 /* `local %acc; %acc[0] = first; for … { update }; epilogue(%acc[0])` around one output point. */
 typedef struct Reduction {

@@ -36,6 +36,7 @@ typedef struct PipelineOptions {
     const char *print_after; /* a pass: the program is printed each time it changed something */
     const char *stop_after;  /* a pass: nothing is run after its first time */
     bool time_passes;
+    bool direct_convolutions; /* as the plain sum they are: see lower_winograd.c */
     bool constant_states; /* an inference build whose weights nobody will replace: see freeze.c */
 } PipelineOptions;
 bool pipeline_run(Program *program, const PipelineOptions *options);

@@ -3,7 +3,8 @@
  *   constants   are packed now: the packed form is what the artefact holds
  *   states      are packed by one more schedule, `prepare`, into memory behind the states. The
  * runtime runs it when states have changed (after initialising, loading, a training step), before
- * the next call that reads it
+ * the next call that reads it. So is whatever else is computed from one of them alone
+ * (lower_winograd.c), and packed copies of that
  *
  * A function that updates states packs for itself: what it packs is new in every call. */
 #include "passes/prepare.h"
@@ -99,14 +100,14 @@ static void add_slot(Module *module, Slot *slot)
     s->slots[s->slot_count++] = slot;
 }
 
-static Slot *packed_state(Module *module, Kernel *kernel, Slot *source, TensorType type)
+static Slot *made_later(Module *module, Kernel *kernel, Slot *source, TensorType type)
 {
     if (!module->prepare)
         module->prepare = ARENA_NEW(module->arena, Schedule);
     Schedule *s = module->prepare;
     Slot *slot = ARENA_NEW(module->arena, Slot);
     *slot = (Slot){.kind = SLOT_PREPARED,
-                   .index = source->index,
+                   .index = s->slot_count, /* its own */
                    .name = arena_print(module->arena, "%s.packed", source->name),
                    .type = type,
                    .bytes = type_bytes(&type),
@@ -124,6 +125,17 @@ static Slot *packed_state(Module *module, Kernel *kernel, Slot *source, TensorTy
     return slot;
 }
 
+bool prepare_can(const Function *function, const Slot *source)
+{
+    return source->kind == SLOT_CONSTANT || source->kind == SLOT_PREPARED ||
+           (source->kind == SLOT_STATE && function->update_count == 0);
+}
+
+bool prepare_is_now(const Kernel *kernel, const Slot *source)
+{
+    return source->kind == SLOT_CONSTANT && only_copies(kernel->body);
+}
+
 static bool same_source(const Slot *a, const Slot *b)
 {
     return a->kind == b->kind && a->index == b->index;
@@ -132,16 +144,13 @@ static bool same_source(const Slot *a, const Slot *b)
 Slot *prepare_copy(Module *module, Prepared **known, Kernel *kernel, const char *text, Slot *source,
                    TensorType type)
 {
-    bool constant = source->kind == SLOT_CONSTANT;
-    if ((!constant && source->kind != SLOT_STATE) || (constant && !only_copies(kernel->body)))
-        return NULL;
     for (Prepared *p = *known; p; p = p->next)
         if (same_source(p->source, source) && strcmp(p->kernel, text) == 0)
             return p->slot;
     Prepared *p = ARENA_NEW(module->arena, Prepared);
     *p = (Prepared){source, text, NULL, *known};
-    p->slot = constant ? packed_constant(module, kernel, source, type)
-                       : packed_state(module, kernel, source, type);
+    p->slot = prepare_is_now(kernel, source) ? packed_constant(module, kernel, source, type)
+                                             : made_later(module, kernel, source, type);
     *known = p;
     return p->slot;
 }

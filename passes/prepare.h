@@ -11,10 +11,15 @@ typedef struct Prepared { /* one copy, for whichever functions want it */
     struct Prepared *next;
 } Prepared;
 
+/* Does `source` stay the same from call to call of the function, so that what is made of it alone
+ * can be made ahead? */
+bool prepare_can(const Function *function, const Slot *source);
+/* Can it be made when the model is built? Only copies of constants are. */
+bool prepare_is_now(const Kernel *kernel, const Slot *source);
+
 /* Where the copy lies that `kernel` (arguments: in source, out copy; `text` is its text) makes of
- * `source`: of a constant, a constant made now; of a state, memory that module->prepare fills. NULL
- * when the copy has to be made in each call. `type`: of the copy. Known ones are found in, new ones
- * added to, *known. */
+ * `source`, for which prepare_can() holds: a constant made now, or memory that module->prepare
+ * fills. `type`: of the copy. Known ones are found in, new ones added to, *known. */
 Slot *prepare_copy(Module *module, Prepared **known, Kernel *kernel, const char *text, Slot *source,
                    TensorType type);
 

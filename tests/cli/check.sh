@@ -29,6 +29,19 @@ for model in "$INGOT_SOURCE"/examples/*.json; do
     holds "examples/${model##*/} --train" "$INGOT" check "$model" --train --train-batch=3
 done
 
+# 3×3 convolutions of many channels take Winograd's algorithm, unless it is refused.
+echo '{ "model": "deep", "inputs": { "x": ["batch", 13, 18, 20] }, "layers": [
+  { "conv2d": 35, "kernel": 3, "padding": 1, "activation": "relu" }, { "conv2d": 48, "kernel": 3, "name": "y" } ] }' >deep.json
+for cpu in $cpus ''; do
+    for way in '' --winograd=no --freeze; do
+        holds "deep.json ${cpu:+--cpu=$cpu} $way" "$INGOT" check deep.json --batch=1,3 ${cpu:+--cpu=$cpu} $way
+    done
+done
+run "$INGOT" build deep.json --emit=nest -o -
+matches 'deep.json: Winograd' "$out" 'kernel @winograd_product\('
+run "$INGOT" build deep.json --winograd=no --emit=nest -o -
+is 'deep.json --winograd=no' "$(grep -c winograd <<<"$out")" 0
+
 # A runtime whose probe lies about one number of each function: the check must see it.
 host=$(cd "$INGOT_BUILD/runtime" && for triple in *; do case $triple in "$(uname -m)"*) echo "$triple" ;; esac; done)
 mkdir home && cp -r "$INGOT_BUILD/runtime/$host" home/

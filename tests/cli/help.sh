@@ -51,6 +51,8 @@ Make a native program or library of a model.
                             the program reads when it starts
   --freeze                  weights become constants of the code: faster, and
                             nothing can replace them
+  --winograd=WHEN           auto (default) or no: 3x3 convolutions with fewer
+                            multiplications, which rounds differently
   --static                  with the C library inside: runs on any Linux kernel
                             of the target
   --jobs=N                  kernels compiled at the same time; one for each
@@ -81,6 +83,8 @@ Layers, shapes, parameters, multiply-adds and memory.
                             threads of the program that loads the library
   --freeze                  weights become constants of the code: faster, and
                             nothing can replace them
+  --winograd=WHEN           auto (default) or no: 3x3 convolutions with fewer
+                            multiplications, which rounds differently
   --jobs=N                  kernels compiled at the same time; one for each
                             processor otherwise
 END
@@ -105,6 +109,8 @@ Build, run, and compare with the evaluator.
                             threads of the program that loads the library
   --freeze                  weights become constants of the code: faster, and
                             nothing can replace them
+  --winograd=WHEN           auto (default) or no: 3x3 convolutions with fewer
+                            multiplications, which rounds differently
   --seed=N                  of the random inputs and weights; 1 otherwise
   --jobs=N                  kernels compiled at the same time; one for each
                             processor otherwise

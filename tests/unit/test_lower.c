@@ -111,6 +111,14 @@ static void check_kernels(Arena *arena, uint64_t seed, const Module *module)
     module_print(module, &text);
 }
 
+static bool has_kernel(const Module *module, const char *name)
+{
+    for (int i = 0; i < module->kernel_count; i++)
+        if (strcmp(module->kernels[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
 /* Makes every kernel worth sharing out, however small it is. */
 static void share_everything(Arena *arena, const Module *module)
 {
@@ -137,6 +145,8 @@ static void check_program(Arena *arena, uint64_t seed, int target, bool pipeline
     else
         pass_expand(program->functions[0]);
     cr_assert(lower_program(program, &found, arena, diag, &module), "%s", diag->messages[0]);
+    cr_assert_eq(strncmp(program->name, "winograd", 8) == 0,
+                 has_kernel(&module, "winograd_product"));
     check_kernels(arena, seed, &module);
     check_result(arena, seed, reference->functions[0], &module, 1);
     share_everything(arena, &module);
@@ -230,6 +240,17 @@ static const char *const large[] = {
     "  %1: f32[331,24] = matmul %x, %w\n  return %1 } }",
     "program @batched { fn @main(%x: f32[3,2,19,16], %w: f32[2,16,33]) -> f32[3,2,19,33] {\n"
     "  %1: f32[3,2,19,33] = matmul %x, %w\n  return %1 } }",
+    /* Winograd's algorithm, tiles of 4 × 4 and of 2 × 2, some cut off at the edges */
+    "program @winograd_4 {\n  state %w: f32[3,3,16,35] parameter\n"
+    "  fn @main(%x: f32[2,23,18,16], %b: f32[35]) -> f32[2,23,18,35] {\n"
+    "    %1: f32[3,3,16,35] = state of=%w\n"
+    "    %2: f32[2,23,18,35] = conv %x, %1 stride=[1,1] dilation=[1,1] pad=[1,1,1,1] groups=1\n"
+    "    %3: f32[2,23,18,35] = add %2, %b\n    return %3 } }",
+    "program @winograd_2 {\n  state %w: f32[3,3,48,48] parameter\n"
+    "  fn @main(%x: f32[1,16,16,48]) -> f32[1,14,14,48] {\n"
+    "    %1: f32[3,3,48,48] = state of=%w\n"
+    "    %2: f32[1,14,14,48] = conv %x, %1 stride=[1,1] dilation=[1,1] pad=[0,0,0,0] groups=1\n"
+    "    return %2 } }",
     "program @rows {\n"
     "  fn @main(%x: f32[33,67]) -> (f32[33,67], f32[67], f32[], i32[33]) {\n"
     "    %1: f32[33,67] = softmax %x axis=1\n"
