@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ir/nest_text.h"
+#include "ir/nest_work.h"
 #include "passes/fuse.h"
 #include "passes/lower.h"
 #include "passes/plan.h"
@@ -42,16 +43,29 @@ static bool is_exact(const char *pass)
     return strcmp(pass, "collapse") == 0 || strcmp(pass, "share") == 0;
 }
 
-static bool run_passes(Pieces *pieces, Diag *diag, const char *run, bool *exact)
+/* *counts: the last word was no pass but "work", which asks for what is counted instead of text. */
+static bool run_passes(Pieces *pieces, Diag *diag, const char *run, bool *exact, bool *counts)
 {
     char *rest = NULL, *words = arena_copy_text(pieces->arena, run);
     *exact = true;
+    *counts = false;
     for (char *pass = strtok_r(words, ", ", &rest); pass; pass = strtok_r(NULL, ", ", &rest)) {
+        *counts = strcmp(pass, "work") == 0;
+        if (*counts)
+            continue;
         *exact = *exact && is_exact(pass);
         if (!pieces_run_pass(pieces, pass))
             return diag_error(diag, "run", "there is no pass \"%s\" on kernels", pass);
     }
     return true;
+}
+
+static const char *print_work(Arena *arena, const Kernel *kernel)
+{
+    KernelWork work = kernel_work(arena, kernel);
+    return arena_print(arena, "@%s: %lld multiply-adds, %lld bytes read, %lld written\n",
+                       kernel->name, (long long)work.multiply_adds, (long long)work.bytes_read,
+                       (long long)work.bytes_written);
 }
 
 const char *text_run_kernels(Arena *arena, Diag *diag, const Target *target, const char *input,
@@ -62,13 +76,15 @@ const char *text_run_kernels(Arena *arena, Diag *diag, const Target *target, con
     Kernel **kernels = kernel_parse(arena, diag, "input", input, &count);
     Kernel **before = kernels ? kernel_parse(arena, diag, "input", input, &count) : NULL;
     for (int k = 0; before && k < count && kernel_verify(kernels[k], diag); k++) {
-        bool exact;
+        bool exact, counts;
         Pieces pieces = pieces_create(arena, target, kernels[k]);
-        if (!run_passes(&pieces, diag, run, &exact))
+        if (!run_passes(&pieces, diag, run, &exact, &counts))
             break;
         for (int p = 0; p < pieces.count; p++) {
-            text_add(&text, k + p ? "\n" : "");
-            text_add(&text, print_checked(arena, diag, pieces.list[p].kernel));
+            const Kernel *piece = pieces.list[p].kernel;
+            const char *checked = print_checked(arena, diag, piece);
+            text_add(&text, k + p && !counts ? "\n" : "");
+            text_add(&text, counts ? print_work(arena, piece) : checked);
         }
         if (!diag_ok(diag) || !pieces_agree(diag, before[k], &pieces, exact))
             break;
