@@ -79,7 +79,7 @@ static Buffer *parse_place(Scope *scope, Offset *offset)
 {
     const char *start = reader_next(&scope->reader);
     const char *name = scope_read_name(scope, '%', "a statement");
-    const Binding *binding = name ? scope_find(scope, start, name, false) : NULL;
+    const Binding *binding = name ? scope_lookup(scope, start, name, false) : NULL;
     if (!binding)
         return NULL;
     if (!binding->buffer) {

@@ -33,7 +33,7 @@ static bool parse_summand(Scope *scope, Offset *offset, bool negative)
             return parse_dynamic(scope, offset, factor);
         const char *start = reader_next(&scope->reader);
         const char *word = reader_word(&scope->reader, "a loop variable");
-        const Binding *binding = word ? scope_find(scope, start, word, true) : NULL;
+        const Binding *binding = word ? scope_lookup(scope, start, word, true) : NULL;
         if (!binding)
             return false;
         summand = affine_var(scope->reader.arena, binding->var, factor);
@@ -101,7 +101,7 @@ static Expr *parse_read(Scope *scope)
 {
     const char *start = reader_next(&scope->reader);
     const char *name = scope_read_name(scope, '%', "a name");
-    const Binding *binding = name ? scope_find(scope, start, name, false) : NULL;
+    const Binding *binding = name ? scope_lookup(scope, start, name, false) : NULL;
     if (!binding)
         return NULL;
     if (binding->temp)

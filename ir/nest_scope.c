@@ -35,7 +35,7 @@ static void fail_unbound(Scope *scope, const char *where, const char *name, bool
     reader_unknown(&scope->reader, where, var ? "loop variable" : "name", name, known, count);
 }
 
-const Binding *scope_find(Scope *scope, const char *where, const char *name, bool var)
+const Binding *scope_lookup(Scope *scope, const char *where, const char *name, bool var)
 {
     for (int i = scope->count; i-- > 0;) {
         const Binding *binding = &scope->bindings[i];

@@ -36,7 +36,7 @@ void scope_bind(Scope *scope, Binding binding);
 Var *scope_bind_var(Scope *scope, const char *name);
 /* The innermost binding of that name, as a loop variable or as a %name; NULL and an error at
  * `where` when there is none. */
-const Binding *scope_find(Scope *scope, const char *where, const char *name, bool var);
+const Binding *scope_lookup(Scope *scope, const char *where, const char *name, bool var);
 
 /* Enters one level of nesting; the caller leaves it with scope->depth--. */
 bool scope_deeper(Scope *scope);
