@@ -5,68 +5,11 @@
  * tests/unit/test_codegen_descriptor.c has a C compiler read one back. */
 #include "codegen/object.h"
 #include "codegen/public.h"
+#include "codegen/record.h"
 
 #include <string.h>
 
 enum { ABI = 2, TENSOR_FIELDS = 9, FUNCTION_FIELDS = 12 }; /* ABI is INGOT_ABI of runtime/model.h */
-
-static LLVMTypeRef pointer_type(const ObjectPart *part)
-{
-    return LLVMPointerTypeInContext(part->context, 0);
-}
-
-static LLVMValueRef nothing(const ObjectPart *part)
-{
-    return LLVMConstNull(pointer_type(part));
-}
-
-static LLVMValueRef number32(const ObjectPart *part, int64_t value)
-{
-    return LLVMConstInt(LLVMInt32TypeInContext(part->context), (unsigned long long)value, 1);
-}
-
-static LLVMValueRef number64(const ObjectPart *part, int64_t value)
-{
-    return LLVMConstInt(LLVMInt64TypeInContext(part->context), (unsigned long long)value, 1);
-}
-
-static LLVMValueRef record(const ObjectPart *part, LLVMValueRef *fields, int count)
-{
-    return LLVMConstStructInContext(part->context, fields, (unsigned)count, 0);
-}
-
-/* A constant of this object that nobody else sees. */
-static LLVMValueRef keep(const ObjectPart *part, LLVMValueRef value, unsigned alignment)
-{
-    LLVMValueRef global = LLVMAddGlobal(part->llvm, LLVMTypeOf(value), "");
-    LLVMSetInitializer(global, value);
-    LLVMSetGlobalConstant(global, 1);
-    LLVMSetLinkage(global, LLVMPrivateLinkage);
-    if (alignment)
-        LLVMSetAlignment(global, alignment);
-    return global;
-}
-
-static LLVMValueRef list(const ObjectPart *part, LLVMValueRef *values, int count)
-{
-    if (count == 0)
-        return nothing(part);
-    return keep(part, LLVMConstArray2(LLVMTypeOf(values[0]), values, (uint64_t)count), 0);
-}
-
-static LLVMValueRef text(const ObjectPart *part, const char *string)
-{
-    if (!string)
-        return nothing(part);
-    return keep(part, LLVMConstStringInContext2(part->context, string, strlen(string), 0), 1);
-}
-
-static LLVMValueRef block(const ObjectPart *part, const char *bytes, int64_t size)
-{
-    if (size == 0)
-        return nothing(part);
-    return keep(part, LLVMConstStringInContext2(part->context, bytes, (size_t)size, 1), 64);
-}
 
 /* Tensors */
 
@@ -81,19 +24,19 @@ static LLVMValueRef tensor(const ObjectPart *part, const TensorFacts *facts)
 {
     LLVMValueRef dims[RANK_LIMIT];
     for (int i = 0; i < facts->type.rank; i++)
-        dims[i] = number64(part, facts->type.dims[i]);
+        dims[i] = record_number64(part, facts->type.dims[i]);
     LLVMValueRef fields[TENSOR_FIELDS] = {
-        text(part, facts->name),
-        list(part, dims, facts->type.rank),
-        number64(part, type_bytes(&facts->type)),
-        number64(part, facts->offset),
-        number64(part, facts->classes),
-        number32(part, facts->type.element),
-        number32(part, facts->type.rank),
-        number32(part, facts->trainable),
-        number32(part, facts->batched),
+        record_text(part, facts->name),
+        record_list(part, dims, facts->type.rank),
+        record_number64(part, type_bytes(&facts->type)),
+        record_number64(part, facts->offset),
+        record_number64(part, facts->classes),
+        record_number32(part, facts->type.element),
+        record_number32(part, facts->type.rank),
+        record_number32(part, facts->trainable),
+        record_number32(part, facts->batched),
     };
-    return record(part, fields, TENSOR_FIELDS);
+    return record_make(part, fields, TENSOR_FIELDS);
 }
 
 static LLVMValueRef states(const ObjectPart *part)
@@ -108,7 +51,7 @@ static LLVMValueRef states(const ObjectPart *part)
                              .trainable = state->parameter};
         values[i] = tensor(part, &facts);
     }
-    return list(part, values, program->state_count);
+    return record_list(part, values, program->state_count);
 }
 
 static bool is_batched(const Function *function, const TensorType *type)
@@ -135,7 +78,7 @@ static LLVMValueRef inputs(const ObjectPart *part, const Function *function)
                              .batched = is_batched(function, &node->type)};
         values[i] = tensor(part, &facts);
     }
-    return list(part, values, function->input_count);
+    return record_list(part, values, function->input_count);
 }
 
 static LLVMValueRef outputs(const ObjectPart *part, const Function *function)
@@ -150,7 +93,7 @@ static LLVMValueRef outputs(const ObjectPart *part, const Function *function)
                              .batched = is_batched(function, &type)};
         values[i] = tensor(part, &facts);
     }
-    return list(part, values, function->result_count);
+    return record_list(part, values, function->result_count);
 }
 
 /* Functions, in the order of public_function_order() */
@@ -160,20 +103,20 @@ static LLVMValueRef function_record(const ObjectPart *part, int index, LLVMValue
     const Schedule *schedule = part->module->schedules[index];
     const Function *function = part->module->program->functions[index];
     LLVMValueRef fields[FUNCTION_FIELDS] = {
-        text(part, function->name),
+        record_text(part, function->name),
         inputs(part, function),
         outputs(part, function),
         body,
-        number64(part, function->batch),
-        number64(part, schedule->arena_bytes),
-        number64(part, object_scratch_bytes(schedule)),
-        number64(part, schedule->multiply_adds),
-        number32(part, function->input_count),
-        number32(part, function->result_count),
-        number32(part, schedule->parallel),
-        number32(part, function->update_count > 0),
+        record_number64(part, function->batch),
+        record_number64(part, schedule->arena_bytes),
+        record_number64(part, object_scratch_bytes(schedule)),
+        record_number64(part, schedule->multiply_adds),
+        record_number32(part, function->input_count),
+        record_number32(part, function->result_count),
+        record_number32(part, schedule->parallel),
+        record_number32(part, function->update_count > 0),
     };
-    return record(part, fields, FUNCTION_FIELDS);
+    return record_make(part, fields, FUNCTION_FIELDS);
 }
 
 /* What packs weights when states have changed; no function of the program. */
@@ -181,22 +124,22 @@ static LLVMValueRef prepare_record(const ObjectPart *part, LLVMValueRef body)
 {
     const Schedule *schedule = part->module->prepare;
     if (!schedule)
-        return nothing(part);
+        return record_nothing(part);
     LLVMValueRef fields[FUNCTION_FIELDS] = {
-        text(part, "prepare"),
-        nothing(part),
-        nothing(part),
+        record_text(part, "prepare"),
+        record_nothing(part),
+        record_nothing(part),
         body,
-        number64(part, 0),
-        number64(part, schedule->arena_bytes),
-        number64(part, object_scratch_bytes(schedule)),
-        number64(part, 0),
-        number32(part, 0),
-        number32(part, 0),
-        number32(part, schedule->parallel),
-        number32(part, 0),
+        record_number64(part, 0),
+        record_number64(part, schedule->arena_bytes),
+        record_number64(part, object_scratch_bytes(schedule)),
+        record_number64(part, 0),
+        record_number32(part, 0),
+        record_number32(part, 0),
+        record_number32(part, schedule->parallel),
+        record_number32(part, 0),
     };
-    return keep(part, record(part, fields, FUNCTION_FIELDS), 0);
+    return record_keep(part, record_make(part, fields, FUNCTION_FIELDS), 0);
 }
 
 static LLVMValueRef functions(const ObjectPart *part, const LLVMValueRef *bodies)
@@ -206,7 +149,7 @@ static LLVMValueRef functions(const ObjectPart *part, const LLVMValueRef *bodies
     LLVMValueRef *values = ARENA_ARRAY(part->arena, LLVMValueRef, program->function_count);
     for (int i = 0; i < program->function_count; i++)
         values[i] = function_record(part, order[i], bodies[order[i]]);
-    return list(part, values, program->function_count);
+    return record_list(part, values, program->function_count);
 }
 
 /* How to train */
@@ -216,35 +159,37 @@ static LLVMValueRef dataset(const ObjectPart *part, const DataRecipe *data)
     LLVMValueRef *columns = ARENA_ARRAY(part->arena, LLVMValueRef, data->column_count);
     for (int i = 0; i < data->column_count; i++) {
         const ColumnRecipe *column = &data->columns[i];
-        LLVMValueRef fields[] = {text(part, column->tensor), text(part, column->path),
-                                 number64(part, column->first), number64(part, column->count)};
-        columns[i] = record(part, fields, 4);
+        LLVMValueRef fields[] = {record_text(part, column->tensor), record_text(part, column->path),
+                                 record_number64(part, column->first),
+                                 record_number64(part, column->count)};
+        columns[i] = record_make(part, fields, 4);
     }
-    LLVMValueRef fields[] = {text(part, data->path),       list(part, columns, data->column_count),
-                             number32(part, data->format), number32(part, data->column_count),
-                             number32(part, data->header), number32(part, data->separator)};
-    return record(part, fields, 6);
+    LLVMValueRef fields[] = {
+        record_text(part, data->path),       record_list(part, columns, data->column_count),
+        record_number32(part, data->format), record_number32(part, data->column_count),
+        record_number32(part, data->header), record_number32(part, data->separator)};
+    return record_make(part, fields, 6);
 }
 
 static LLVMValueRef recipe_record(const ObjectPart *part)
 {
     const Recipe *recipe = part->options->recipe;
     if (!recipe)
-        return nothing(part);
+        return record_nothing(part);
     LLVMValueRef *metrics = ARENA_ARRAY(part->arena, LLVMValueRef, recipe->metric_count);
     for (int i = 0; i < recipe->metric_count; i++)
-        metrics[i] = text(part, recipe->metrics[i]);
+        metrics[i] = record_text(part, recipe->metrics[i]);
     LLVMValueRef fields[] = {
         dataset(part, &recipe->training),
         dataset(part, &recipe->validation),
         LLVMConstReal(LLVMDoubleTypeInContext(part->context), recipe->validation_part),
-        number64(part, recipe->epochs),
-        number64(part, (int64_t)recipe->seed),
-        list(part, metrics, recipe->metric_count),
-        number32(part, recipe->metric_count),
-        number32(part, recipe->shuffle),
+        record_number64(part, recipe->epochs),
+        record_number64(part, (int64_t)recipe->seed),
+        record_list(part, metrics, recipe->metric_count),
+        record_number32(part, recipe->metric_count),
+        record_number32(part, recipe->shuffle),
     };
-    return keep(part, record(part, fields, 8), 0);
+    return record_keep(part, record_make(part, fields, 8), 0);
 }
 
 /* Blocks of memory */
@@ -254,16 +199,16 @@ static LLVMValueRef initial_state(const ObjectPart *part)
     const Module *module = part->module;
     const Program *program = module->program;
     if (part->options->weights_beside)
-        return nothing(part);
+        return record_nothing(part);
     for (int i = 0; i < program->state_count; i++)
         if (!program->states[i]->value)
-            return nothing(part);
+            return record_nothing(part);
     char *bytes = arena_alloc(part->arena, (size_t)module->state_bytes);
     for (int i = 0; i < program->state_count; i++) {
         const State *state = program->states[i];
         memcpy(bytes + module->state_offsets[i], state->value, (size_t)type_bytes(&state->type));
     }
-    return block(part, bytes, module->state_bytes);
+    return record_block(part, bytes, module->state_bytes);
 }
 
 static LLVMValueRef constants(const ObjectPart *part)
@@ -274,15 +219,16 @@ static LLVMValueRef constants(const ObjectPart *part)
         const Slot *slot = module->constants[i];
         memcpy(bytes + slot->offset, slot->data, (size_t)type_bytes(&slot->type));
     }
-    return block(part, bytes, module->constant_bytes);
+    return record_block(part, bytes, module->constant_bytes);
 }
 
 static LLVMValueRef weights_path(const ObjectPart *part)
 {
     if (!part->options->weights_beside)
-        return nothing(part);
+        return record_nothing(part);
     const char *file = part->options->weights_file;
-    return text(part, file ? file : arena_print(part->arena, "%s.safetensors", part->prefix));
+    return record_text(part,
+                       file ? file : arena_print(part->arena, "%s.safetensors", part->prefix));
 }
 
 static int64_t parameter_count(const Program *program)
@@ -299,10 +245,10 @@ LLVMValueRef object_add_descriptor(const ObjectPart *part, const LLVMValueRef *b
     const Module *module = part->module;
     const Program *program = module->program;
     LLVMValueRef fields[] = {
-        text(part, part->prefix),
-        text(part, part->options->compiler),
-        text(part,
-             arena_print(part->arena, "%s, %s", module->target->triple, module->target->name)),
+        record_text(part, part->prefix),
+        record_text(part, part->options->compiler),
+        record_text(
+            part, arena_print(part->arena, "%s, %s", module->target->triple, module->target->name)),
         states(part),
         functions(part, bodies),
         prepare_record(part, bodies[program->function_count]),
@@ -310,16 +256,16 @@ LLVMValueRef object_add_descriptor(const ObjectPart *part, const LLVMValueRef *b
         initial_state(part),
         constants(part),
         weights_path(part),
-        number64(part, module->state_bytes),
-        number64(part, module->prepared_bytes),
-        number64(part, module->constant_bytes),
-        number64(part, parameter_count(program)),
-        number32(part, ABI),
-        number32(part, program->state_count),
-        number32(part, program->function_count),
-        number32(part, 0),
+        record_number64(part, module->state_bytes),
+        record_number64(part, module->prepared_bytes),
+        record_number64(part, module->constant_bytes),
+        record_number64(part, parameter_count(program)),
+        record_number32(part, ABI),
+        record_number32(part, program->state_count),
+        record_number32(part, program->function_count),
+        record_number32(part, 0),
     };
-    LLVMValueRef value = record(part, fields, (int)(sizeof fields / sizeof fields[0]));
+    LLVMValueRef value = record_make(part, fields, (int)(sizeof fields / sizeof fields[0]));
     LLVMValueRef global = LLVMAddGlobal(part->llvm, LLVMTypeOf(value), "ingot_descriptor");
     LLVMSetInitializer(global, value);
     LLVMSetGlobalConstant(global, 1);
