@@ -12,6 +12,9 @@ typedef struct Buffers {
 } Buffers;
 
 bool buffers_begin(Buffers *buffers, const IngotFunction *function, Failure *failure);
+/* Inputs to measure with: numbers without meaning, always the same, and legal ones where only some
+ * are. */
+void buffers_fill(Buffers *buffers, const IngotFunction *function);
 void buffers_end(Buffers *buffers); /* safe on a zeroed one */
 
 #endif

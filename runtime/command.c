@@ -16,18 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct {
-    const char *name;
-    int (*run)(Command *command);
-    const char *help;
-} commands[] = {
-    {"train", command_train, "train on the recipe's data, or on other"},
-    {"evaluate", command_evaluate, "loss and metrics on held-out or other data"},
-    {"infer", command_infer, "outputs for the rows of a file"},
-    {"bench", command_bench, "how fast every function runs here"},
-    {"info", command_info, "name, target, functions, sizes"},
-};
-enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+enum { MOST_COMMANDS = 16 };
 
 static void print_help(const Command *command, FILE *to)
 {
@@ -36,8 +25,8 @@ static void print_help(const Command *command, FILE *to)
             "[OPTION]...\n\nCommands:\n",
             command->model->name, command->model->compiler, command->model->target,
             command->program);
-    for (int i = 0; i < COMMAND_COUNT; i++)
-        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+    for (const CommandRow *row = command->rows; row->name; row++)
+        fprintf(to, "  %-10s %s\n", row->name, row->help);
     fprintf(to, "\n\"%s COMMAND --help\" lists the options of a command.\n", command->program);
 }
 
@@ -195,10 +184,11 @@ IngotInstance *command_open(Command *command, int64_t threads, const char *weigh
 
 static int unknown_command(Command *command, const char *word)
 {
-    const char *names[COMMAND_COUNT];
-    for (int i = 0; i < COMMAND_COUNT; i++)
-        names[i] = commands[i].name;
-    const char *nearest = options_nearest(word, names, COMMAND_COUNT);
+    const char *names[MOST_COMMANDS];
+    int count = 0;
+    for (const CommandRow *row = command->rows; row->name && count < MOST_COMMANDS; row++)
+        names[count++] = row->name;
+    const char *nearest = options_nearest(word, names, count);
     const char *kind = word[0] == '-' ? "option" : "command";
     if (nearest)
         ingot_fail(&command->failure, "unknown %s \"%s\"; did you mean \"%s\"?", kind, word,
@@ -224,20 +214,20 @@ static int dispatch(Command *command, int argc, char **argv)
                command->model->target);
         return 0;
     }
-    for (int i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(word, commands[i].name) != 0)
+    for (const CommandRow *row = command->rows; row->name; row++) {
+        if (strcmp(word, row->name) != 0)
             continue;
-        command->name = commands[i].name;
+        command->name = row->name;
         command->argc = argc - 2;
         command->argv = argv + 2;
-        return commands[i].run(command);
+        return row->run(command);
     }
     return unknown_command(command, word);
 }
 
-int ingot_main(const IngotModel *model, int argc, char **argv)
+int ingot_main(const IngotModel *model, const CommandRow *rows, int argc, char **argv)
 {
-    Command command = {.model = model, .program = argc ? argv[0] : model->name};
+    Command command = {.model = model, .rows = rows, .program = argc ? argv[0] : model->name};
     find_folder(&command, command.program);
 #ifdef SIGXFSZ
     signal(SIGXFSZ,

@@ -14,19 +14,28 @@
 /* Exit codes besides 0; 128 + number of the signal when stopped by one. */
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-typedef struct Command {
+typedef struct Command Command;
+
+typedef struct CommandRow {
+    const char *name; /* NULL ends a list */
+    int (*run)(Command *command);
+    const char *help;
+} CommandRow;
+
+struct Command {
     const IngotModel *model;
-    const char *program;   /* what the user calls it: "./digits" */
-    const char *name;      /* "train" */
+    const CommandRow *rows; /* of all commands there are */
+    const char *program;    /* what the user calls it: "./digits" */
+    const char *name;       /* "train" */
     char folder[PATH_MAX]; /* where the program's file is: data and weights are looked for there too
                             */
     int argc;              /* arguments after the command's name */
     char **argv;
     Failure failure;
-} Command;
+};
 
-/* main() of a standalone model. Returns its exit code. */
-int ingot_main(const IngotModel *model, int argc, char **argv);
+/* main() of a standalone model with these commands. Returns its exit code. */
+int ingot_main(const IngotModel *model, const CommandRow *rows, int argc, char **argv);
 
 int command_train(Command *command);
 int command_evaluate(Command *command);

@@ -63,27 +63,6 @@ static int read_options(Command *command, Request *request)
     }
 }
 
-static uint32_t next_random(uint32_t *state)
-{
-    *state = *state * 1664525U + 1013904223U;
-    return *state >> 8;
-}
-
-/* f32: 0 … 1; labels: in range; other integers: 0, the only index that is always valid. */
-static void fill(const IngotTensor *tensor, void *array, uint32_t *random)
-{
-    int64_t count = tensor->bytes / 4;
-    if (tensor->type == INGOT_F32)
-        for (int64_t i = 0; i < count; i++)
-            ((float *)array)[i] = (float)next_random(random) / 16777216.0F;
-    else if (tensor->type == INGOT_I32 && tensor->classes > 0)
-        for (int64_t i = 0; i < count; i++)
-            ((int32_t *)array)[i] = (int32_t)(next_random(random) % tensor->classes);
-    if (tensor->type == INGOT_F32 && strcmp(tensor->name, "rows") == 0)
-        for (int64_t i = 0; i < count; i++)
-            ((float *)array)[i] = 1;
-}
-
 static int compare(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -104,12 +83,10 @@ static bool measure(Result *result, Command *command, IngotInstance *instance, i
                     double seconds, double *times)
 {
     Buffers buffers;
-    uint32_t random = 1;
     const IngotFunction *function = &command->model->functions[number];
     if (!buffers_begin(&buffers, function, &command->failure))
         return false;
-    for (int32_t i = 0; i < function->input_count; i++)
-        fill(&function->inputs[i], buffers.inputs[i], &random);
+    buffers_fill(&buffers, function);
     int64_t runs = 0;
     bool good = true;
     double end = 0;

@@ -5,7 +5,12 @@
 
 extern const IngotModel ingot_descriptor __attribute__((visibility("hidden")));
 
+static const CommandRow commands[] = {
+#include "runtime/commands.def"
+    {NULL, NULL, NULL},
+};
+
 int main(int argc, char **argv)
 {
-    return ingot_main(&ingot_descriptor, argc, argv);
+    return ingot_main(&ingot_descriptor, commands, argc, argv);
 }

@@ -12,6 +12,11 @@
 
 enum { WORDS = 12 };
 
+static const CommandRow rows[] = {
+#include "runtime/commands.def"
+    {NULL, NULL, NULL},
+};
+
 static const char *const commands[][WORDS] = {
     {"infer", "--threads", "1", "--output", "/dev/null/none", "--input", "FILE"},
     {"evaluate", "--threads", "1", "--data", "FILE"},
@@ -38,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         snprintf(named, sizeof named, "%.*s%s", (int)(place - chosen[i]), chosen[i], path);
         words[count - 1] = named;
     }
-    int code = ingot_main(&fake_model, count, words);
+    int code = ingot_main(&fake_model, rows, count, words);
     fuzz_check(code >= 0 && code <= 2, "an exit code there is none of", NULL);
     return 0;
 }

@@ -17,6 +17,11 @@ typedef struct Result {
 
 enum { MOST_WORDS = 24 };
 
+static const CommandRow all_commands[] = {
+#include "runtime/commands.def"
+    {NULL, NULL, NULL},
+};
+
 /* Begins "digits WORDS", split at spaces. */
 static pid_t begin(const IngotModel *model, const char *words)
 {
@@ -31,7 +36,7 @@ static pid_t begin(const IngotModel *model, const char *words)
         return child;
     dup2(open("out", O_WRONLY | O_CREAT | O_TRUNC, 0666), STDOUT_FILENO);
     dup2(open("err", O_WRONLY | O_CREAT | O_TRUNC, 0666), STDERR_FILENO);
-    int code = ingot_main(model, count, list);
+    int code = ingot_main(model, all_commands, count, list);
     fflush(NULL);
     _exit(code);
 }
