@@ -164,6 +164,7 @@ typedef struct Kernel {
     int64_t element_steps; /* element-wise operations of one call, roughly: decides whether threads
                               pay */
     int next_var;
+    int index; /* position in module->kernels */
     const char
         *text; /* without the name; set when it joins a module: equal ones are emitted once */
 } Kernel;
@@ -194,7 +195,8 @@ typedef struct Slot {
 typedef struct Call {
     Kernel *kernel;
     Slot **arguments;
-    bool barrier; /* all members meet before this call */
+    bool barrier;       /* all members meet before this call */
+    const char *layers; /* of the model, whom it works for: for people; "" when nobody is known */
 } Call;
 
 typedef struct Schedule { /* one function of the program, as a list of calls */

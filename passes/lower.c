@@ -65,6 +65,7 @@ static void lower_group(Lowering *l, Group *group)
 #undef lower_root_view
 #undef lower_root_expand
     };
+    l->owner = group;
     kernel_begin(l, group, group_name(l, group));
     Node *root = group->root;
     if (!root)
@@ -195,6 +196,7 @@ static void lower_function(Module *module, Function *function, Schedule *schedul
     Slot **saved = save_moved_states(&l);
     for (int g = 0; g < l.fusion->group_count; g++)
         lower_group(&l, groups[g]);
+    l.owner = NULL;
     finish_late(&l, late, saved);
 }
 

@@ -45,6 +45,7 @@ static Kernel *module_intern(Lowering *l, Kernel *kernel)
     kernel->name = same_name ? arena_print(l->arena, "%s.%d", base, same_name + 1) : base;
     module->kernels = arena_grow(l->arena, module->kernels, module->kernel_count,
                                  &module->kernel_capacity, sizeof *module->kernels);
+    kernel->index = module->kernel_count;
     return module->kernels[module->kernel_count++] = kernel;
 }
 
@@ -52,6 +53,8 @@ static void append_call(Lowering *l, Kernel *kernel, Slot **arguments)
 {
     Schedule *s = l->schedule;
     Call call = {.kernel = module_intern(l, kernel), .arguments = arguments};
+    call.layers =
+        call_layers(l->arena, l->module->program, l->owner, arguments, kernel->argument_count);
     s->calls = arena_grow(l->arena, s->calls, s->call_count, &s->call_capacity, sizeof *s->calls);
     s->calls[s->call_count++] = call;
     s->multiply_adds += call.kernel->multiply_adds;

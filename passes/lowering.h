@@ -57,6 +57,8 @@ typedef struct Lowering {
     Prepared **prepared; /* copies all functions share */
     int *readers;        /* by Node.id: how many members of its own group read it */
 
+    Group *owner; /* for whom kernels are made: also those that pad or copy; NULL: for nobody */
+
     /* the kernel being made */
     Group *group;
     Kernel *kernel;
@@ -115,6 +117,12 @@ Affine axes_add(Lowering *l, Axes *axes, const char *name, int64_t extent);
 Stmt *axes_loops(Lowering *l, const Axes *axes, Stmt *body);
 /* One axis for each dim of `type`; returns the point. */
 Coordinates axes_of_type(Lowering *l, Axes *axes, const TensorType *type);
+
+/* ---- names for people (call_layers.c) ---- */
+
+/* Layers, parameters or places of the model that stand behind a call; "" when nothing is known. */
+const char *call_layers(Arena *arena, const Program *program, const Group *group,
+                        Slot *const *arguments, int count);
 
 /* ---- order of execution (lower_order.c) ---- */
 
