@@ -1,6 +1,7 @@
 # The runtime, compiled for each target whose compiler is here, into build/runtime/TRIPLE/:
 #   libingot_runtime.a    everything but the files below
 #   main.o                the command line of a standalone program
+#   main_profile.o        the same for one built with --profile
 #   probe.o               what `ingot check` runs instead of it
 #   team_pthreads.o, team_openmp.o, team_none.o, team_host.o    one of them is linked
 #   calm_openmp.o         with team_openmp.o into a standalone program
@@ -35,7 +36,7 @@ function(runtime_for triple compiler archiver)
   set(beside)
   foreach(source IN LISTS sources)
     get_filename_component(name ${source} NAME_WE)
-    if(name MATCHES "^(main|probe|calm_openmp|team_pthreads|team_openmp|team_none|team_host)$")
+    if(name MATCHES "^(main|main_profile|probe|calm_openmp|team_pthreads|team_openmp|team_none|team_host)$")
       set(object ${folder}/${name}.o)
       list(APPEND beside ${object})
     else()

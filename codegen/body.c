@@ -7,7 +7,16 @@
  * 0, call->outputs[0], scratch, member, members);
  *     }
  *
- * Places in the arena, the state block and the constant block are numbers by now. */
+ * Places in the arena, the state block and the constant block are numbers by now.
+ *
+ * With --profile every member also notes the time, at the beginning, behind each call and each
+ * barrier, and all meet once more at the end, so that the time of the whole is that of any of them:
+ *
+ *         ingot_profile_begin(counters);
+ *         digits.matmul_add(…);          ingot_profile_lap(counters, 0);
+ *         if (members > 1) { ingot_team_barrier(…); ingot_profile_lap(counters, -1); }
+ *         …
+ *         ingot_profile_end(counters); */
 #include "codegen/kernel.h"
 #include "codegen/object.h"
 
@@ -30,6 +39,8 @@ typedef struct Body {
     LLVMValueRef fields[CALL_FIELDS]; /* of the IngotCall */
     LLVMValueRef *inputs, *outputs;   /* loaded once, at the entry */
     LLVMTypeRef pointer, byte, i32, i64;
+    bool profiled;
+    ProfileCalls profile; /* when it is */
 } Body;
 
 const char *object_kernel_symbol(const ObjectPart *part, const Kernel *kernel)
@@ -37,7 +48,7 @@ const char *object_kernel_symbol(const ObjectPart *part, const Kernel *kernel)
     return arena_print(part->arena, "%s.%s", part->prefix, kernel->name);
 }
 
-int64_t object_scratch_bytes(const Schedule *schedule)
+int64_t object_kernel_scratch_bytes(const Schedule *schedule)
 {
     int64_t most = 0;
     for (int i = 0; i < schedule->call_count; i++) {
@@ -45,6 +56,12 @@ int64_t object_scratch_bytes(const Schedule *schedule)
         most = bytes > most ? bytes : most;
     }
     return most;
+}
+
+int64_t object_scratch_bytes(const ObjectPart *part, const Schedule *schedule)
+{
+    return part->options->profile ? profile_counters_end(part)
+                                  : object_kernel_scratch_bytes(schedule);
 }
 
 static LLVMValueRef load_pointer(const Body *body, LLVMValueRef base, int index)
@@ -100,6 +117,8 @@ static void add_barrier(Body *body)
     LLVMPositionBuilderAtEnd(body->builder, wait);
     LLVMValueRef in[2] = {body->fields[CALL_TEAM], body->member};
     LLVMBuildCall2(body->builder, LLVMGlobalGetValueType(body->barrier), body->barrier, in, 2, "");
+    if (body->profiled)
+        profile_add_lap(&body->profile, -1);
     LLVMBuildBr(body->builder, after);
     LLVMPositionBuilderAtEnd(body->builder, after);
 }
@@ -158,13 +177,28 @@ static void open_body(Body *body, int index)
     LLVMTypeRef word =
         LLVMIntTypeInContext(part->context, (unsigned)part->module->target->pointer_bytes * 8);
     LLVMValueRef bytes =
-        LLVMConstInt(word, (unsigned long long)object_scratch_bytes(body->schedule), 0);
+        LLVMConstInt(word, (unsigned long long)object_scratch_bytes(part, body->schedule), 0);
     LLVMValueRef offset = LLVMBuildMul(
         body->builder, LLVMBuildZExt(body->builder, body->member, word, ""), bytes, "");
     body->scratch =
         LLVMBuildGEP2(body->builder, body->byte, body->fields[CALL_SCRATCH], &offset, 1, "");
     body->several =
         LLVMBuildICmp(body->builder, LLVMIntUGT, body->members, LLVMConstInt(body->i32, 1, 0), "");
+}
+
+static void open_profile(Body *body, int index)
+{
+    LLVMValueRef counters =
+        at_offset(body, body->scratch, profile_counters_offset(body->part, index));
+    body->profile = (ProfileCalls){body->part, body->builder, counters};
+    profile_add_begin(&body->profile);
+}
+
+static void close_profile(Body *body)
+{
+    if (body->schedule->parallel)
+        add_barrier(body);
+    profile_add_end(&body->profile);
 }
 
 LLVMValueRef object_add_body(const ObjectPart *part, int index)
@@ -175,15 +209,22 @@ LLVMValueRef object_add_body(const ObjectPart *part, int index)
                  .pointer = LLVMPointerTypeInContext(part->context, 0),
                  .byte = LLVMInt8TypeInContext(part->context),
                  .i32 = LLVMInt32TypeInContext(part->context),
-                 .i64 = LLVMInt64TypeInContext(part->context)};
+                 .i64 = LLVMInt64TypeInContext(part->context),
+                 .profiled = part->options->profile && index >= 0};
     body.barrier = declare_barrier(&body);
     open_body(&body, index);
+    if (body.profiled)
+        open_profile(&body, index);
     for (int i = 0; i < body.schedule->call_count; i++) {
         const Call *call = &body.schedule->calls[i];
         if (call->barrier)
             add_barrier(&body);
         add_call(&body, call);
+        if (body.profiled)
+            profile_add_lap(&body.profile, i);
     }
+    if (body.profiled)
+        close_profile(&body);
     LLVMBuildRetVoid(body.builder);
     LLVMDisposeBuilder(body.builder);
     return body.function;

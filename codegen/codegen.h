@@ -27,6 +27,7 @@ typedef struct CodegenOptions {
     const char *weights_file; /* with it: what the file beside the program is called; NULL:
                                  MODEL.safetensors */
     bool static_libc;         /* --static: link libc in as well */
+    bool profile;             /* --profile: what is made measures itself; codegen/profile.c */
     const Recipe *recipe;     /* NULL: inference only */
     const InputClasses *labels;
     int label_count;

@@ -105,7 +105,9 @@ static void build_model(const ObjectPart *object)
     for (int i = 0; i < count; i++)
         bodies[i] = object_add_body(object, i);
     bodies[count] = object->module->prepare ? object_add_body(object, -1) : NULL;
-    object_add_public(object, object_add_descriptor(object, bodies));
+    LLVMValueRef descriptor = object_add_descriptor(object, bodies);
+    LLVMValueRef profile = object->options->profile ? object_add_profile(object, descriptor) : NULL;
+    object_add_public(object, descriptor, profile);
 }
 
 static void build_part(const ObjectPart *object, const Part *part)

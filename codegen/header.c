@@ -152,9 +152,13 @@ static void add_all_public(const Header *header)
 {
 #define PUBLIC(name, runtime, abi, result, parameters, documentation)                              \
     add_public(header, #name, result, parameters, documentation);
+#define PUBLIC_PROFILE(name, runtime, abi, result, parameters, documentation)                      \
+    if (header->options->profile)                                                                  \
+        add_public(header, #name, result, parameters, documentation);
 #define PUBLIC_CALL(function, documentation)
 #include "codegen/public.def"
 #undef PUBLIC
+#undef PUBLIC_PROFILE
 #undef PUBLIC_CALL
 }
 
@@ -164,12 +168,14 @@ static const char *call_documentation(const char *function)
 {
     const char *other = "";
 #define PUBLIC(name, runtime, abi, result, parameters, documentation)
+#define PUBLIC_PROFILE(name, runtime, abi, result, parameters, documentation)
 #define PUBLIC_CALL(name, documentation)                                                           \
     if (strcmp(function, #name) == 0)                                                              \
         return documentation;                                                                      \
     other = documentation;
 #include "codegen/public.def"
 #undef PUBLIC
+#undef PUBLIC_PROFILE
 #undef PUBLIC_CALL
     return other;
 }

@@ -299,7 +299,7 @@ bool link_program(const Module *module, const CodegenOptions *options, const cha
 bool codegen_write(const Module *module, const CodegenOptions *options, const char *path)
 {
     if (options->emit != EMIT_LLVM && options->emit != EMIT_ASSEMBLY)
-        return link_program(module, options, "main.o", path);
+        return link_program(module, options, options->profile ? "main_profile.o" : "main.o", path);
     Text text = text_create(module->arena);
     return codegen_print(module, options, &text) &&
            file_write(module->diag, path, text.data, text.length, false);

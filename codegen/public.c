@@ -31,13 +31,18 @@ static LLVMTypeRef abi_type(const ObjectPart *part, char letter)
     }
 }
 
-/* `abi`: the result, then the parameters; with_model: M counts as one. */
-static LLVMTypeRef abi_signature(const ObjectPart *part, const char *abi, bool with_model)
+static bool is_descriptor(char letter)
+{
+    return letter == 'M' || letter == 'P';
+}
+
+/* `abi`: the result, then the parameters; with_descriptor: M and P count as such. */
+static LLVMTypeRef abi_signature(const ObjectPart *part, const char *abi, bool with_descriptor)
 {
     LLVMTypeRef types[16];
     unsigned count = 0;
     for (const char *letter = abi + 1; *letter; letter++)
-        if (*letter != 'M' || with_model)
+        if (with_descriptor || !is_descriptor(*letter))
             types[count++] = abi_type(part, *letter);
     return LLVMFunctionType(abi_type(part, abi[0]), types, count, 0);
 }
@@ -73,7 +78,7 @@ static void return_call(LLVMBuilderRef builder, LLVMValueRef callee, LLVMValueRe
         LLVMBuildRet(builder, result);
 }
 
-/* One row of public.def: the runtime's function with the descriptor added. */
+/* One row of public.def: the runtime's function with its descriptor added. */
 static void add_forward(const ObjectPart *part, LLVMValueRef descriptor, const char *name,
                         const char *runtime, const char *abi)
 {
@@ -83,7 +88,7 @@ static void add_forward(const ObjectPart *part, LLVMValueRef descriptor, const c
                  in[16];
     unsigned count = 0, given = 0;
     for (const char *letter = abi + 1; *letter; letter++)
-        in[count++] = *letter == 'M' ? descriptor : LLVMGetParam(function, given++);
+        in[count++] = is_descriptor(*letter) ? descriptor : LLVMGetParam(function, given++);
     return_call(builder, declare_runtime(part, runtime, abi), in, count);
     LLVMDisposeBuilder(builder);
 }
@@ -127,13 +132,17 @@ static void add_call(const ObjectPart *part, int index, int place)
     LLVMDisposeBuilder(builder);
 }
 
-void object_add_public(const ObjectPart *part, LLVMValueRef descriptor)
+void object_add_public(const ObjectPart *part, LLVMValueRef descriptor, LLVMValueRef profile)
 {
 #define PUBLIC(name, runtime, abi, result, parameters, documentation)                              \
     add_forward(part, descriptor, #name, #runtime, abi);
+#define PUBLIC_PROFILE(name, runtime, abi, result, parameters, documentation)                      \
+    if (profile)                                                                                   \
+        add_forward(part, profile, #name, #runtime, abi);
 #define PUBLIC_CALL(function, documentation)
 #include "codegen/public.def"
 #undef PUBLIC
+#undef PUBLIC_PROFILE
 #undef PUBLIC_CALL
     const Program *program = part->module->program;
     const int *order = public_function_order(part->arena, program);

@@ -154,6 +154,20 @@ static const char *read_to_end(Arena *arena, int descriptor)
     return text.data;
 }
 
+static int spawn(const char *const *words, const posix_spawn_file_actions_t *actions,
+                 pid_t *process)
+{ /* posix_spawnp does not change its words, it only lacks the const */
+    return posix_spawnp(process, words[0], actions, NULL, (char *const *)(uintptr_t)words, environ);
+}
+
+static int wait_for(pid_t process)
+{
+    int status;
+    while (waitpid(process, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return status;
+}
+
 /* Starts the program with its standard error at `error_pipe`. Returns 0 or an error number. */
 static int start(const char *const *words, const int error_pipe[2], pid_t *process)
 {
@@ -164,9 +178,8 @@ static int start(const char *const *words, const int error_pipe[2], pid_t *proce
     code = posix_spawn_file_actions_adddup2(&actions, error_pipe[1], STDERR_FILENO);
     if (!code)
         code = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-    if (!code) /* posix_spawnp does not change its words, it only lacks the const */
-        code = posix_spawnp(process, words[0], &actions, NULL, (char *const *)(uintptr_t)words,
-                            environ);
+    if (!code)
+        code = spawn(words, &actions, process);
     posix_spawn_file_actions_destroy(&actions);
     return code;
 }
@@ -183,13 +196,23 @@ bool toolchain_run(Diag *diag, const char *place, const char *what, const char *
     close(error_pipe[0]);
     if (code)
         return diag_error(diag, place, "%s: %s: %s", what, words[0], strerror(code));
-    int status;
-    while (waitpid(process, &status, 0) < 0 && errno == EINTR)
-        continue;
+    int status = wait_for(process);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
     if (WIFSIGNALED(status))
         return diag_error(diag, place, "%s: %s was ended by signal %d%s%s", what, words[0],
                           WTERMSIG(status), said[0] ? "\n" : "", said);
     return diag_error(diag, place, "%s: %s failed%s%s", what, words[0], said[0] ? "\n" : "", said);
+}
+
+bool toolchain_show(Diag *diag, const char *place, const char *what, const char *const *words,
+                    int *code)
+{
+    pid_t process;
+    int failure = spawn(words, NULL, &process);
+    if (failure)
+        return diag_error(diag, place, "%s: %s: %s", what, words[0], strerror(failure));
+    int status = wait_for(process);
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return true;
 }

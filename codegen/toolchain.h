@@ -33,4 +33,9 @@ bool toolchain_has_program(Arena *arena, const char *name);
  * fails. */
 bool toolchain_run(Diag *diag, const char *place, const char *what, const char *const *words);
 
+/* The same, but what it writes goes where ours goes, and *code receives its exit code (128 + n when
+ * signal n ended it). False and an error when it cannot be started. */
+bool toolchain_show(Diag *diag, const char *place, const char *what, const char *const *words,
+                    int *code);
+
 #endif

@@ -8,5 +8,6 @@
 int command_build(const Options *options);
 int command_inspect(const Options *options);
 int command_check(const Options *options);
+int command_profile(const Options *options);
 
 #endif

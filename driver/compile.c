@@ -129,5 +129,6 @@ CodegenOptions compile_codegen_options(const Compilation *compilation)
         .label_count = model->label_count,
         .compiler = "ingot " INGOT_VERSION,
         .jobs = options->jobs,
+        .profile = options->profile,
     };
 }

@@ -27,6 +27,8 @@ static int run(const Options *options)
         return command_inspect(options);
     case COMMAND_CHECK:
         return command_check(options);
+    case COMMAND_PROFILE:
+        return command_profile(options);
     case COMMAND_VERSION:
         return print_version();
     case COMMAND_HELP:

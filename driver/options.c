@@ -3,6 +3,7 @@
 #include "driver/options.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ static const CommandRow commands[] = {
     {"inspect", COMMAND_INSPECT, "MODEL.json",
      "layers, shapes, parameters, multiply-adds and memory"},
     {"check", COMMAND_CHECK, "MODEL.json", "build, run, and compare with the evaluator"},
+    {"profile", COMMAND_PROFILE, "MODEL.json", "build, run, and print where the time goes"},
     {"help", COMMAND_HELP, "[COMMAND]", "this text, or that of one command"},
 };
 
@@ -252,7 +254,48 @@ static bool set_time_passes(Options *options, const char *name, const char *valu
     return true;
 }
 
-enum { ALL_COMMANDS = COMMAND_BUILD | COMMAND_INSPECT | COMMAND_CHECK };
+static bool set_profile(Options *options, const char *name, const char *value)
+{
+    (void)name, (void)value;
+    options->profile = true;
+    return true;
+}
+
+static bool set_function(Options *options, const char *name, const char *value)
+{
+    (void)name;
+    options->function = value;
+    return true;
+}
+
+static bool set_thread_count(Options *options, const char *name, const char *value)
+{
+    int64_t count;
+    options->thread_count = value;
+    return read_number(options->diag, name, value, value + strlen(value), 0, 1024, &count);
+}
+
+static bool set_seconds(Options *options, const char *name, const char *value)
+{
+    char *end;
+    double seconds = strtod(value, &end);
+    options->seconds = value;
+    if (*value && !*end && isfinite(seconds) && seconds > 0)
+        return true;
+    return diag_error(options->diag, name, "\"%s\" is not a number above 0", value);
+}
+
+static bool set_json(Options *options, const char *name, const char *value)
+{
+    (void)name, (void)value;
+    options->json = true;
+    return true;
+}
+
+enum {
+    COMPARING_COMMANDS = COMMAND_BUILD | COMMAND_INSPECT | COMMAND_CHECK,
+    ALL_COMMANDS = COMPARING_COMMANDS | COMMAND_PROFILE
+};
 
 // clang-format off
 static const OptionRow rows[] = {
@@ -270,7 +313,7 @@ static const OptionRow rows[] = {
      "rows of data in one call of infer; 1 otherwise; several make several functions"},
     {"--train-batch", "N", ALL_COMMANDS, set_train_batch,
      "rows of data in one step of training; what the model says otherwise (check: 8)"},
-    {"--threads", "WAY", ALL_COMMANDS, set_threads,
+    {"--threads", "WAY", COMPARING_COMMANDS, set_threads,
      "pthreads (default), openmp, none, or host: the threads of the program that loads the library"},
     {"--weights", "WHERE", COMMAND_BUILD, set_weights,
      "embed (default) or beside: in OUT.safetensors, which the program reads when it starts"},
@@ -280,6 +323,16 @@ static const OptionRow rows[] = {
      "auto (default) or no: 3x3 convolutions with fewer multiplications, which rounds differently"},
     {"--static", NULL, COMMAND_BUILD, set_static,
      "with the C library inside: runs on any Linux kernel of the target"},
+    {"--profile", NULL, COMMAND_BUILD, set_profile,
+     "able to measure itself: a program gets the command profile, a library functions for it"},
+    {"--function", "NAME", COMMAND_PROFILE, set_function,
+     "infer (default), train_step, evaluate or initialize"},
+    {"--threads", "N", COMMAND_PROFILE, set_thread_count,
+     "threads to use; 0 and otherwise one for each processor"},
+    {"--seconds", "S", COMMAND_PROFILE, set_seconds,
+     "time to spend on measuring; 1 otherwise"},
+    {"--json", NULL, COMMAND_PROFILE, set_json,
+     "print one JSON object instead of a table"},
     {"--seed", "N", COMMAND_CHECK, set_seed,
      "of the random inputs and weights; 1 otherwise"},
     {"--jobs", "N", ALL_COMMANDS, set_jobs,
@@ -411,6 +464,8 @@ static bool check_together(Options *options)
     if (options->freeze && options->train)
         return diag_error(options->diag, "--freeze",
                           "what is frozen cannot be trained: not with --train");
+    if (options->command == COMMAND_PROFILE && options->batch_count > 1)
+        return diag_error(options->diag, "--batch", "one batch size is measured at a time");
     if (options->static_libc && (options->emit != EMIT_EXECUTABLE || text))
         return diag_error(options->diag, "--static", "is for programs: --emit=exe");
     return true;

@@ -17,6 +17,7 @@ typedef enum Command {
     COMMAND_CHECK = 4,
     COMMAND_HELP = 8,
     COMMAND_VERSION = 16,
+    COMMAND_PROFILE = 32,
 } Command;
 
 /* What a build stops at: a text form of our own, or something codegen makes. */
@@ -48,6 +49,10 @@ typedef struct Options {
     bool time_passes;
     int jobs;
     uint64_t seed;
+    bool profile; /* build: what is made measures itself */
+    /* `ingot profile`: handed to the program that it builds, as they are; NULL: not given */
+    const char *function, *thread_count, *seconds;
+    bool json;
 } Options;
 
 /* Fills `options`; false and errors in options->diag when the command line makes no sense. */

@@ -42,6 +42,8 @@ int command_evaluate(Command *command);
 int command_infer(Command *command);
 int command_bench(Command *command);
 int command_info(Command *command);
+struct IngotProfile;
+int command_profile(Command *command, const struct IngotProfile *profile);
 
 /* "digits: …" on stderr from command->failure; returns EXIT_FAILED. */
 int command_failed(Command *command);

@@ -18,6 +18,7 @@ Compiles neural networks ahead of time into native programs that infer and train
   ingot build MODEL.json    make a native program or library of a model
   ingot inspect MODEL.json  layers, shapes, parameters, multiply-adds and memory
   ingot check MODEL.json    build, run, and compare with the evaluator
+  ingot profile MODEL.json  build, run, and print where the time goes
   ingot help [COMMAND]      this text, or that of one command
   ingot --version           the version of this program and of LLVM
 
@@ -55,6 +56,8 @@ Make a native program or library of a model.
                             multiplications, which rounds differently
   --static                  with the C library inside: runs on any Linux kernel
                             of the target
+  --profile                 able to measure itself: a program gets the command
+                            profile, a library functions for it
   --jobs=N                  kernels compiled at the same time; one for each
                             processor otherwise
   --print-after=PASS        print the program to standard error after this pass
@@ -116,6 +119,33 @@ Build, run, and compare with the evaluator.
                             processor otherwise
 END
 
+cat >profile.txt <<'END'
+usage: ingot profile MODEL.json [options]
+
+Build, run, and print where the time goes.
+
+  --train                   with backward pass and optimizer, so that it can be
+                            trained
+  --target=TRIPLE           x86_64-linux-gnu, aarch64-linux-gnu or
+                            arm-linux-gnueabihf; this machine otherwise
+  --cpu=NAME                the processor, such as x86-64-v3 or cortex-a53;
+                            otherwise this machine's, or with --target its usual
+                            one
+  --batch=N[,N…]            rows of data in one call of infer; 1 otherwise;
+                            several make several functions
+  --train-batch=N           rows of data in one step of training; what the model
+                            says otherwise (check: 8)
+  --freeze                  weights become constants of the code: faster, and
+                            nothing can replace them
+  --function=NAME           infer (default), train_step, evaluate or initialize
+  --threads=N               threads to use; 0 and otherwise one for each
+                            processor
+  --seconds=S               time to spend on measuring; 1 otherwise
+  --json                    print one JSON object instead of a table
+  --jobs=N                  kernels compiled at the same time; one for each
+                            processor otherwise
+END
+
 prints overview.txt "$INGOT" help
 prints overview.txt "$INGOT" --help
 prints overview.txt "$INGOT" -h
@@ -124,12 +154,13 @@ prints build.txt "$INGOT" build --help
 prints build.txt "$INGOT" build no-such-file.json -h
 prints inspect.txt "$INGOT" help inspect
 prints check.txt "$INGOT" help check
+prints profile.txt "$INGOT" help profile
 
 run "$INGOT" --version
 is 'exit code of --version' $code 0
 matches '--version' "$out" '^ingot [0-9]+\.[0-9]+\.[0-9]+ \(LLVM [0-9.]+\)$'
 
-is 'help fits 80 columns' "$(sed 's/…/./g' build.txt inspect.txt check.txt | grep -E '.{81}')" ''
+is 'help fits 80 columns' "$(sed 's/…/./g' build.txt inspect.txt check.txt profile.txt | grep -E '.{81}')" ''
 
 run bash -c '"$1" help >/dev/full' - "$INGOT"
 is 'help into a full disk' "$code $err" '1 standard output: cannot be written'

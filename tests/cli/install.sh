@@ -8,7 +8,7 @@ is 'what is installed beside the command' "$(cd moved && find . -maxdepth 3 -pat
     "$(cd "$INGOT_BUILD/runtime" && for triple in *; do echo "./lib/ingot/$triple"; done)"
 for triple in moved/lib/ingot/*; do
     is "files of ${triple##*/}" "$(ls "$triple" | tr '\n' ' ')" \
-        'calm_openmp.o libingot_runtime.a main.o probe.o team_host.o team_none.o team_openmp.o team_pthreads.o '
+        'calm_openmp.o libingot_runtime.a main.o main_profile.o probe.o team_host.o team_none.o team_openmp.o team_pthreads.o '
 done
 holds 'the installed command builds' moved/bin/ingot build small.json --train
 holds 'and the program runs' ./small info

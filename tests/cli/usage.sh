@@ -39,6 +39,13 @@ wrong '--batch: more than 16 batch sizes' build --batch=1,2,3,4,5,6,7,8,9,10,11,
 wrong '--train-batch: "-1" is not a whole number' build --train-batch=-1 m.json
 wrong '--jobs: 0 is not between 1 and 1024' build --jobs 0 m.json
 wrong '--seed: "x" is not a whole number' check --seed x m.json
+wrong '--threads: "openmp" is not a whole number' profile --threads=openmp m.json
+wrong '--threads: 1025 is not between 0 and 1024' profile --threads 1025 m.json
+wrong '--seconds: "0" is not a number above 0' profile --seconds=0 m.json
+wrong '--seconds: "long" is not a number above 0' profile --seconds=long m.json
+wrong '--batch: one batch size is measured at a time' profile --batch=1,8 m.json
+wrong 'ingot: unknown option "--profile"; see "ingot help profile"' profile --profile m.json
+wrong 'ingot: unknown option "--function"; see "ingot help build"' build --function=infer m.json
 wrong '--static: is for programs: --emit=exe' build --static --emit=shared m.json
 wrong '--freeze: what is frozen cannot be trained: not with --train' build --freeze --train m.json
 wrong "--target: unknown target \"aarch64-linux\", did you mean \"aarch64-linux-gnu\"; known are $targets" \
