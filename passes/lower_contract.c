@@ -138,8 +138,6 @@ static Affine tap_position(Lowering *l, const Spatial *s, int i, Affine out, Aff
 /* y[n, o.., g·OC+oc] = Σ x[n, o·stride + k·dilation, g·IC+ic] · w[k.., ic, g·OC+oc] */
 static void lower_conv(Lowering *l, Node *root)
 {
-    if (lower_winograd(l, root))
-        return;
     Spatial s = node_spatial(root);
     const TensorType *y = &root->type, *w = &root->in[1]->type;
     int64_t sizes[3];
@@ -412,6 +410,8 @@ static void lower_conv_transpose(Lowering *l, Node *root)
 
 void lower_root_contract(Lowering *l, Node *root)
 {
+    if (lower_winograd(l, root))
+        return;
     if (root->op == OP_matmul)
         lower_matmul(l, root);
     else if (root->op == OP_conv)

@@ -6,16 +6,21 @@
  *     Y = Aᵀ [ (G w Gᵀ) ∘ (Bᵀ d B) ] A          summed over the channels of the input
  *
  * so n² products a tile and channel instead of 9·m²: 4 times fewer for m = 4, 2.25 times for m = 2.
- * Three kernels and the weights', T tiles, C and K channels in and out:
+ * T tiles, C and K channels in and out:
  *
- *     winograd_input     V[n²][T][C] = Bᵀ d B        element-wise, lanes along C
- *     winograd_product   M[n²][T][K] = V · U         n² products, tiled like any contraction
- *     …                  Y           = Aᵀ M A        element-wise, and the group's epilogue
- *     winograd_weights   U[n²][C][K] = G w Gᵀ        once, where weights are fixed
+ *     input      V[n²][T][C] = Bᵀ d B        element-wise, lanes along C
+ *     product    M[n²][T][K] = V · U         n² products, tiled like any contraction
+ *     output     Y           = Aᵀ M A        element-wise, and the group's epilogue
+ *     weights    U[n²][C][K] = G w Gᵀ        a kernel before, or once, where weights are fixed
+ *
+ * Where there are many tiles, one kernel does the first three for a block of tiles after the other,
+ * with V and M in scratch memory that stays in the cache; a few tiles take a kernel for each step,
+ * so that threads share the products. The gradient of the input, a convolution with the taps
+ * reversed and the channels exchanged, goes the same way.
  *
  * It rounds elsewhere than the plain sum: docs/performance.md says how far, and
- * PipelineOptions.direct_convolutions refuses it. Matrices between V and M lie one cache line further apart
- * than they are long, or their rows would compete for the same sets of the cache. */
+ * PipelineOptions.direct_convolutions refuses it. Matrices of V and M lie one cache line further
+ * apart than they are long, or their rows would compete for the same sets of the cache. */
 #include <math.h>
 #include <string.h>
 
@@ -72,13 +77,17 @@ typedef struct Winograd {
     Lowering *l;
     Form form;
     Node *root;
+    bool reversed;      /* conv_transpose */
     TensorType x, y;    /* x: with its border */
     Slot *padded;       /* NULL: x needs none */
-    int64_t high, wide; /* tiles down and across */
+    int64_t high, wide; /* tiles down and across an image */
     int64_t in, out;    /* channels */
-    int64_t tiles;      /* of all images */
-    Slot *v, *m, *u;
-    int64_t v_pitch, m_pitch; /* from one of the n² matrices to the next */
+    int64_t images;     /* a block: so many images, and so many rows of tiles of each */
+    int64_t rows;
+    int64_t tiles;             /* of a block */
+    Affine image, row;         /* the first ones of the block */
+    Buffer *v, *m;             /* in the kernel being made */
+    Slot *v_slot, *m_slot, *u; /* V and M: where kernels are separate */
 } Winograd;
 
 /* ---- linear combinations ---- */
@@ -181,50 +190,50 @@ static void transform_columns(Lets *lets, const double rows[][EDGE_MOST], int ro
     }
 }
 
-/* ---- the kernels ---- */
+/* ---- the steps ---- */
 
-static Slot *add_temporary(Lowering *l, const char *name, int64_t count)
+static int64_t matrices(const Winograd *w)
 {
-    return schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY, name,
-                             type_make(TYPE_F32, 1, &count));
+    return (int64_t)w->form.n * w->form.n;
+}
+
+/* Elements from one of the n² matrices of V or M to the next. */
+static int64_t pitch(const Winograd *w, int64_t channels)
+{
+    return w->tiles * channels + LINE;
 }
 
 /* Position of (matrix, row, column) in a stack of matrices. */
-static Affine stacked(Lowering *l, int64_t pitch, Affine matrix, Affine row, int64_t columns,
+static Affine stacked(const Winograd *w, int64_t apart, Affine matrix, Affine row, int64_t columns,
                       Affine column)
 {
-    Affine inside = affine_add(l->arena, affine_scale(l->arena, row, columns), column);
-    return affine_add(l->arena, affine_scale(l->arena, matrix, pitch), inside);
+    Arena *arena = w->l->arena;
+    Affine inside = affine_add(arena, affine_scale(arena, row, columns), column);
+    return affine_add(arena, affine_scale(arena, matrix, apart), inside);
 }
 
-static Stmt *store_stacked(Winograd *w, Slot *slot, int64_t pitch, int matrix, Affine row,
-                           int64_t columns, Affine column, Expr *value)
-{
-    Lowering *l = w->l;
-    Buffer *buffer = lower_argument(l, slot);
-    buffer->written = true;
-    Affine at = stacked(l, pitch, affine_number(matrix), row, columns, column);
-    return stmt_store(l->arena, STORE_SET, buffer, at, value);
-}
-
-typedef struct Tile { /* a point in the loops over tiles */
+typedef struct Tile { /* a point in the loops over the tiles of a block */
     Affine image, down, across, channel;
 } Tile;
 
+/* Its number in the block. */
 static Affine tile_number(const Winograd *w, const Tile *t)
 {
     Arena *arena = w->l->arena;
-    Affine row = affine_add(arena, affine_scale(arena, t->image, w->high), t->down);
+    Affine row = affine_add(arena, affine_scale(arena, t->image, w->rows), t->down);
     return affine_add(arena, affine_scale(arena, row, w->wide), t->across);
 }
 
-/* The element i down and j across in the tile's square of the image `type`. */
+/* The element i down and j across in the tile's square of an image. */
 static Coordinates point_in_tile(const Winograd *w, const Tile *t, int i, int j)
 {
     Arena *arena = w->l->arena;
-    Coordinates at = {.rank = 4, .at = {t->image, t->down, t->across, t->channel}};
-    at.at[1] = affine_add(arena, affine_scale(arena, t->down, w->form.m), affine_number(i));
+    Affine down = affine_add(arena, w->row, t->down);
+    Coordinates at = {.rank = 4};
+    at.at[0] = affine_add(arena, w->image, t->image);
+    at.at[1] = affine_add(arena, affine_scale(arena, down, w->form.m), affine_number(i));
     at.at[2] = affine_add(arena, affine_scale(arena, t->across, w->form.m), affine_number(j));
+    at.at[3] = t->channel;
     return at;
 }
 
@@ -236,20 +245,23 @@ static Expr *read_input(Winograd *w, const Coordinates *at)
     return expr_load(l->arena, lower_argument(l, w->padded), lower_offset(l->arena, &w->x, at));
 }
 
-static void input_kernel(Winograd *w)
+static Stmt *store(Lowering *l, Buffer *buffer, Affine at, Expr *value)
+{
+    return stmt_store(l->arena, STORE_SET, buffer, at, value);
+}
+
+static Stmt *input_nest(Winograd *w)
 {
     Lowering *l = w->l;
     int n = w->form.n;
-    kernel_begin(l, NULL, "winograd_input");
     Axes axes = {0};
-    Tile tile = {.image = axes_add(l, &axes, "n", w->x.dims[0])};
-    tile.down = axes_add(l, &axes, "th", w->high);
+    Tile tile = {.image = axes_add(l, &axes, "n", w->images)};
+    tile.down = axes_add(l, &axes, "th", w->rows);
     tile.across = axes_add(l, &axes, "tw", w->wide);
     tile.channel = axes_add(l, &axes, "c", w->in);
     Lets lets = {.l = l};
-    Expr *half[EDGE_MOST][EDGE_MOST], *column[EDGE_MOST], *whole[EDGE_MOST];
+    Expr *half[EDGE_MOST][EDGE_MOST], *column[EDGE_MOST], *result[EDGE_MOST];
     for (int j = 0; j < n; j++) {
-        Expr *result[EDGE_MOST];
         for (int i = 0; i < n; i++) {
             Coordinates at = point_in_tile(w, &tile, i, j);
             column[i] = let(&lets, read_input(w, &at));
@@ -259,74 +271,69 @@ static void input_kernel(Winograd *w)
             half[i][j] = result[i];
     }
     for (int i = 0; i < n; i++) {
-        transform_rows(&lets, w->form.input, n, half[i], n, whole);
-        for (int j = 0; j < n; j++)
-            lets.list = stmt_append(lets.list, store_stacked(w, w->v, w->v_pitch, i * n + j,
-                                                             tile_number(w, &tile), w->in,
-                                                             tile.channel, whole[j]));
+        transform_rows(&lets, w->form.input, n, half[i], n, result);
+        for (int j = 0; j < n; j++) {
+            Affine at = stacked(w, pitch(w, w->in), affine_number(i * n + j), tile_number(w, &tile),
+                                w->in, tile.channel);
+            lets.list = stmt_append(lets.list, store(l, w->v, at, result[j]));
+        }
     }
-    l->kernel->element_steps = 8 * (int64_t)n * n * w->tiles * w->in;
-    kernel_end(l, axes_loops(l, &axes, lets.list));
+    return axes_loops(l, &axes, lets.list);
 }
 
-static void product_kernel(Winograd *w)
+static Stmt *product_nest(Winograd *w)
 {
     Lowering *l = w->l;
-    int64_t matrices = (int64_t)w->form.n * w->form.n;
-    kernel_begin(l, NULL, "winograd_product");
     Axes axes = {0}, reduced = {0};
-    Affine matrix = axes_add(l, &axes, "xy", matrices), tile = axes_add(l, &axes, "t", w->tiles);
+    Affine matrix = axes_add(l, &axes, "xy", matrices(w)), tile = axes_add(l, &axes, "t", w->tiles);
     Affine out = axes_add(l, &axes, "k", w->out), in = axes_add(l, &reduced, "c", w->in);
-    Buffer *v = lower_argument(l, w->v), *u = lower_argument(l, w->u), *m = lower_argument(l, w->m);
+    Buffer *u = lower_argument(l, w->u), *acc = nest_local(l->arena, "acc", TYPE_F32, 1);
     u->fixed = w->u->kind == SLOT_PREPARED;
-    m->written = true;
-    Expr *a = expr_load(l->arena, v, stacked(l, w->v_pitch, matrix, tile, w->in, in));
-    Expr *b = expr_load(l->arena, u, stacked(l, w->in * w->out, matrix, in, w->out, out));
-    Buffer *acc = nest_local(l->arena, "acc", TYPE_F32, 1);
     Affine zero = affine_number(0);
+    Expr *a = expr_load(l->arena, w->v, stacked(w, pitch(w, w->in), matrix, tile, w->in, in));
+    Expr *b = expr_load(l->arena, u, stacked(w, w->in * w->out, matrix, in, w->out, out));
+    Stmt *sum = stmt_store(l->arena, STORE_ADD, acc, zero, both(l, OP_mul, a, b));
     Stmt *body = stmt_local(l->arena, acc);
-    stmt_append(body,
-                stmt_store(l->arena, STORE_SET, acc, zero, expr_number(l->arena, TYPE_F32, 0)));
-    stmt_append(
-        body,
-        axes_loops(l, &reduced, stmt_store(l->arena, STORE_ADD, acc, zero, both(l, OP_mul, a, b))));
-    stmt_append(body, stmt_store(l->arena, STORE_SET, m,
-                                 stacked(l, w->m_pitch, matrix, tile, w->out, out),
-                                 expr_load(l->arena, acc, zero)));
-    l->kernel->multiply_adds = matrices * w->tiles * w->in * w->out;
-    l->kernel->element_steps = matrices * w->tiles * (w->in + w->out);
-    kernel_end(l, axes_loops(l, &axes, body));
+    stmt_append(body, store(l, acc, zero, expr_number(l->arena, TYPE_F32, 0)));
+    stmt_append(body, axes_loops(l, &reduced, sum));
+    stmt_append(body, store(l, w->m, stacked(w, pitch(w, w->out), matrix, tile, w->out, out),
+                            expr_load(l->arena, acc, zero)));
+    return axes_loops(l, &axes, body);
 }
 
-/* Tiles down … and across … of which `rows` × `columns` outputs exist. */
-static Stmt *output_nest(Winograd *w, int64_t down, int64_t down_count, int64_t across,
-                         int64_t across_count, int rows, int columns)
+typedef struct Part { /* tiles of which `size` outputs exist along one axis */
+    int64_t first, count;
+    int size;
+} Part;
+
+static Stmt *output_nest(Winograd *w, Part down, Part across)
 {
     Lowering *l = w->l;
     int n = w->form.n;
-    if (!down_count || !across_count || !rows || !columns)
+    if (!down.count || !down.size || !across.count || !across.size)
         return NULL;
     Axes axes = {0};
-    Tile tile = {.image = axes_add(l, &axes, "n", w->y.dims[0])};
-    tile.down = affine_add(l->arena, axes_add(l, &axes, "th", down_count), affine_number(down));
+    Tile tile = {.image = axes_add(l, &axes, "n", w->images)};
+    tile.down =
+        affine_add(l->arena, axes_add(l, &axes, "th", down.count), affine_number(down.first));
     tile.across =
-        affine_add(l->arena, axes_add(l, &axes, "tw", across_count), affine_number(across));
+        affine_add(l->arena, axes_add(l, &axes, "tw", across.count), affine_number(across.first));
     tile.channel = axes_add(l, &axes, "k", w->out);
     Lets lets = {.l = l};
     Expr *half[EDGE_MOST][EDGE_MOST], *column[EDGE_MOST], *result[EDGE_MOST];
-    Buffer *m = lower_argument(l, w->m);
     for (int j = 0; j < n; j++) {
-        for (int i = 0; i < n; i++)
-            column[i] = let(&lets, expr_load(l->arena, m,
-                                             stacked(l, w->m_pitch, affine_number(i * n + j),
-                                                     tile_number(w, &tile), w->out, tile.channel)));
-        transform_columns(&lets, w->form.output, rows, column, n, result);
-        for (int i = 0; i < rows; i++)
+        for (int i = 0; i < n; i++) {
+            Affine at = stacked(w, pitch(w, w->out), affine_number(i * n + j),
+                                tile_number(w, &tile), w->out, tile.channel);
+            column[i] = let(&lets, expr_load(l->arena, w->m, at));
+        }
+        transform_columns(&lets, w->form.output, down.size, column, n, result);
+        for (int i = 0; i < down.size; i++)
             half[i][j] = result[i];
     }
-    for (int i = 0; i < rows; i++) {
-        transform_columns(&lets, w->form.output, columns, half[i], n, result);
-        for (int j = 0; j < columns; j++) {
+    for (int i = 0; i < down.size; i++) {
+        transform_columns(&lets, w->form.output, across.size, half[i], n, result);
+        for (int j = 0; j < across.size; j++) {
             Coordinates at = point_in_tile(w, &tile, i, j);
             lets.list = stmt_append(lets.list, lower_epilogue(l, result[j], &at));
         }
@@ -334,19 +341,86 @@ static Stmt *output_nest(Winograd *w, int64_t down, int64_t down_count, int64_t 
     return axes_loops(l, &axes, lets.list);
 }
 
-static void output_kernel(Winograd *w, Group *group, const char *name)
+/* Whole tiles, then those that the edge cuts. */
+static Stmt *output_nests(Winograd *w)
+{
+    int m = w->form.m;
+    int64_t rest_down = w->rows < w->high ? 0 : w->y.dims[1] % m, rest_across = w->y.dims[2] % m;
+    Part down[2] = {{0, w->rows - (rest_down > 0), m}, {w->rows - 1, 1, (int)rest_down}};
+    Part across[2] = {{0, w->wide - (rest_across > 0), m}, {w->wide - 1, 1, (int)rest_across}};
+    Stmt *all = NULL;
+    for (int i = 0; i < 4; i++)
+        all = stmt_append(all, output_nest(w, down[i / 2], across[i % 2]));
+    return all;
+}
+
+/* ---- the kernels ---- */
+
+static int64_t input_work(const Winograd *w)
+{
+    return 8 * matrices(w) * w->tiles * w->in;
+}
+
+static int64_t product_work(const Winograd *w)
+{
+    return matrices(w) * w->tiles * w->in * w->out;
+}
+
+static int64_t output_work(const Winograd *w)
+{
+    return 6 * matrices(w) * w->tiles * w->out;
+}
+
+static Buffer *written(Lowering *l, Slot *slot)
+{
+    Buffer *buffer = lower_argument(l, slot);
+    buffer->written = true;
+    return buffer;
+}
+
+static void separate_kernels(Winograd *w, Group *group, const char *name)
 {
     Lowering *l = w->l;
-    int m = w->form.m;
-    int64_t high = w->y.dims[1] / m, wide = w->y.dims[2] / m;
-    int rest_high = (int)(w->y.dims[1] % m), rest_wide = (int)(w->y.dims[2] % m);
+    kernel_begin(l, NULL, "winograd_input");
+    w->v = written(l, w->v_slot);
+    l->kernel->element_steps = input_work(w);
+    kernel_end(l, input_nest(w));
+    kernel_begin(l, NULL, "winograd_product");
+    w->v = lower_argument(l, w->v_slot);
+    w->m = written(l, w->m_slot);
+    l->kernel->multiply_adds = product_work(w);
+    kernel_end(l, product_nest(w));
     kernel_begin(l, group, name);
-    Stmt *all = output_nest(w, 0, high, 0, wide, m, m);
-    all = stmt_append(all, output_nest(w, 0, high, wide, 1, m, rest_wide));
-    all = stmt_append(all, output_nest(w, high, 1, 0, wide, rest_high, m));
-    all = stmt_append(all, output_nest(w, high, 1, wide, 1, rest_high, rest_wide));
-    l->kernel->element_steps = 6 * (int64_t)w->form.n * w->form.n * w->tiles * w->out;
-    kernel_end(l, all);
+    w->m = lower_argument(l, w->m_slot);
+    l->kernel->element_steps = output_work(w);
+    kernel_end(l, output_nests(w));
+}
+
+static void one_kernel(Winograd *w, Group *group, const char *name)
+{
+    Lowering *l = w->l;
+    kernel_begin(l, group, name);
+    Axes blocks = {0};
+    int64_t image_blocks = w->y.dims[0] / w->images, row_blocks = w->high / w->rows;
+    w->image = affine_scale(l->arena, axes_add(l, &blocks, "images", image_blocks), w->images);
+    w->row = affine_scale(l->arena, axes_add(l, &blocks, "rows", row_blocks), w->rows);
+    w->v = kernel_scratch(l->arena, l->kernel, "v", TYPE_F32, matrices(w) * pitch(w, w->in));
+    w->m = kernel_scratch(l->arena, l->kernel, "m", TYPE_F32, matrices(w) * pitch(w, w->out));
+    Stmt *steps = input_nest(w);
+    stmt_append(steps, product_nest(w));
+    stmt_append(steps, output_nests(w));
+    l->kernel->multiply_adds = product_work(w) * image_blocks * row_blocks;
+    l->kernel->element_steps = (input_work(w) + output_work(w)) * image_blocks * row_blocks;
+    kernel_end(l, axes_loops(l, &blocks, steps));
+}
+
+/* The tap i down and j across that meets input channel `in` for output channel `out`. */
+static Affine weight_at(const Winograd *w, int i, int j, Affine in, Affine out)
+{
+    if (w->reversed)
+        return stacked(w, w->in * w->out, affine_number((TAPS - 1 - i) * TAPS + TAPS - 1 - j), out,
+                       w->in, in);
+    return stacked(w, w->in * w->out, affine_number(i * TAPS + j), in, w->out, out);
 }
 
 /* U, made ahead where the weights are fixed. */
@@ -354,7 +428,7 @@ static Slot *transformed_weights(Winograd *w, Slot *weights)
 {
     Lowering *l = w->l;
     int n = w->form.n;
-    int64_t count = (int64_t)n * n * w->in * w->out;
+    int64_t count = matrices(w) * w->in * w->out;
     TensorType type = type_make(TYPE_F32, 1, &count);
     kernel_begin(l, NULL, "winograd_weights");
     Axes axes = {0};
@@ -362,20 +436,19 @@ static Slot *transformed_weights(Winograd *w, Slot *weights)
     Lets lets = {.l = l};
     Buffer *from = lower_argument(l, weights);
     Slot to = {.kind = SLOT_TEMPORARY, .type = type};
+    Buffer *u = written(l, &to);
     Expr *half[EDGE_MOST][TAPS], *column[TAPS];
     for (int j = 0; j < TAPS; j++) {
         for (int i = 0; i < TAPS; i++)
-            column[i] = let(&lets, expr_load(l->arena, from,
-                                             stacked(l, w->in * w->out, affine_number(i * TAPS + j),
-                                                     in, w->out, out)));
+            column[i] = let(&lets, expr_load(l->arena, from, weight_at(w, i, j, in, out)));
         for (int r = 0; r < n; r++)
             half[r][j] = let(&lets, combine(l, w->form.weights[r], column, TAPS, 0, 1));
     }
-    for (int r = 0; r < n; r++)
-        for (int s = 0; s < n; s++)
-            lets.list = stmt_append(
-                lets.list, store_stacked(w, &to, w->in * w->out, r * n + s, in, w->out, out,
-                                         combine(l, w->form.weights[s], half[r], TAPS, 0, 1)));
+    for (int i = 0; i < n * n; i++) {
+        Affine at = stacked(w, w->in * w->out, affine_number(i), in, w->out, out);
+        Expr *value = combine(l, w->form.weights[i % n], half[i / n], TAPS, 0, 1);
+        lets.list = stmt_append(lets.list, store(l, u, at, value));
+    }
     l->kernel->element_steps = 3 * count;
     return kernel_end_ahead(l, axes_loops(l, &axes, lets.list), weights, type);
 }
@@ -398,10 +471,9 @@ static int64_t tiles_along(int64_t size, int m)
 }
 
 /* The form of least cost; m = 0: the plain sum is not dearer. */
-static Form choose_form(const Node *root)
+static Form choose_form(const TensorType *y, int64_t channels_in, int64_t channels_out)
 {
-    const TensorType *y = &root->type, *weights = &root->in[1]->type;
-    double in = (double)weights->dims[2], out = (double)weights->dims[3];
+    double in = (double)channels_in, out = (double)channels_out;
     double points = (double)(y->dims[0] * y->dims[1] * y->dims[2]), taps = TAPS * TAPS;
     double best = 0.9 * taps * in * out * (points * 1.05 + 4 * BYTE);
     Form form = {0};
@@ -419,52 +491,105 @@ static Form choose_form(const Node *root)
 
 static bool is_possible(const Lowering *l, const Node *root)
 {
+    if (root->op != OP_conv && root->op != OP_conv_transpose)
+        return false;
     Spatial s = node_spatial(root);
     const TensorType *weights = &root->in[1]->type;
     Op from = root->in[1]->op;
     bool plain = s.rank == 2 && s.groups == 1;
     for (int i = 0; i < 2 && plain; i++)
-        plain = s.stride[i] == 1 && s.dilation[i] == 1 && weights->dims[i] == TAPS;
+        plain = s.stride[i] == 1 && s.dilation[i] == 1 && weights->dims[i] == TAPS &&
+                s.pad[2 * i] < TAPS;
     return plain && root->type.element == TYPE_F32 && (from == OP_state || from == OP_constant) &&
-           l->function->update_count == 0 && !l->run->options->direct_convolutions;
+           type_elements(&root->type) > 0 && type_elements(&root->in[0]->type) > 0 &&
+           !l->run->options->direct_convolutions;
 }
 
-static bool has_elements(const TensorType *type)
+/* ---- blocks ---- */
+
+enum { FEWEST_BLOCKS = 8 }; /* enough for threads to share */
+
+/* Bytes that come from beyond the second-level cache for each tile, when a block has so many. */
+static double traffic(const Winograd *w, int64_t tiles)
 {
-    return type_elements(type) > 0;
+    double l2 = (double)w->l->target->l2_kib * 1024, squares = (double)matrices(w);
+    double u = squares * (double)(w->in * w->out) * 4;
+    double each = squares * (double)(w->in + w->out) * 4, start = 4096 / (double)tiles;
+    if (u + each * (double)tiles <= 0.9 * l2)
+        return start;
+    return start + u / (double)tiles + (each * (double)tiles <= 0.5 * l2 ? 0 : 2 * each);
+}
+
+/* Sets images and rows of a block to what costs least; all of them when there would be few blocks.
+ */
+static void choose_block(Winograd *w)
+{
+    int64_t batch = w->y.dims[0], best_images = batch, best_rows = w->high;
+    double best = -1;
+    bool whole_rows = w->y.dims[1] % w->form.m == 0; /* no last row to be cut */
+    for (int64_t images = 1; images <= batch; images++)
+        for (int64_t rows = 1; rows <= w->high; rows++) {
+            if (batch % images || w->high % rows || (rows < w->high && (images > 1 || !whole_rows)))
+                continue;
+            if (batch / images * (w->high / rows) < FEWEST_BLOCKS)
+                continue;
+            double cost = traffic(w, images * rows * w->wide);
+            if (best >= 0 && cost >= best)
+                continue;
+            best = cost;
+            best_images = images;
+            best_rows = rows;
+        }
+    w->images = best_images;
+    w->rows = best_rows;
+    w->tiles = best_images * best_rows * w->wide;
+}
+
+static Slot *add_temporary(Lowering *l, const Node *root, const char *what, int64_t count)
+{
+    return schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
+                             arena_print(l->arena, "%d.%s", root->id, what),
+                             type_make(TYPE_F32, 1, &count));
+}
+
+static void pad_input(Winograd *w)
+{
+    Spatial s = node_spatial(w->root);
+    const TensorType *x = &w->root->in[0]->type;
+    int64_t before[RANK_LIMIT] = {0}, after[RANK_LIMIT] = {0};
+    int64_t reach[2] = {w->high * w->form.m + TAPS - 1, w->wide * w->form.m + TAPS - 1};
+    for (int i = 0; i < 2; i++) {
+        before[i + 1] = w->reversed ? TAPS - 1 - s.pad[2 * i] : s.pad[2 * i];
+        int64_t missing = reach[i] - before[i + 1] - x->dims[i + 1];
+        after[i + 1] = missing > 0 ? missing : 0;
+    }
+    w->padded = lower_padded(w->l, w->root->in[0], before, after, 0, &w->x);
 }
 
 bool lower_winograd(Lowering *l, Node *root)
 {
-    if (!is_possible(l, root) || !has_elements(&root->type) || !has_elements(&root->in[0]->type))
+    if (!is_possible(l, root))
         return false;
-    Winograd w = {.l = l, .form = choose_form(root), .root = root, .y = root->type};
+    const TensorType *weights = &root->in[1]->type;
+    Winograd w = {.l = l, .root = root, .reversed = root->op == OP_conv_transpose, .y = root->type};
+    w.in = weights->dims[w.reversed ? 3 : 2];
+    w.out = weights->dims[w.reversed ? 2 : 3];
+    w.form = choose_form(&w.y, w.in, w.out);
     if (!w.form.m)
         return false;
     Group *group = l->group;
     const char *name = l->kernel->name;
-    Spatial s = node_spatial(root);
-    const TensorType *x = &root->in[0]->type;
-    w.in = root->in[1]->type.dims[2];
-    w.out = root->in[1]->type.dims[3];
     w.high = tiles_along(w.y.dims[1], w.form.m);
     w.wide = tiles_along(w.y.dims[2], w.form.m);
-    w.tiles = w.y.dims[0] * w.high * w.wide;
-    int64_t before[RANK_LIMIT] = {0, s.pad[0], s.pad[2]}, after[RANK_LIMIT] = {0};
-    int64_t reach[2] = {w.high * w.form.m + TAPS - 1, w.wide * w.form.m + TAPS - 1};
-    for (int i = 0; i < 2; i++) {
-        int64_t missing = reach[i] - before[i + 1] - x->dims[i + 1];
-        after[i + 1] = missing > 0 ? missing : 0;
-    }
-    w.padded = lower_padded(l, root->in[0], before, after, 0, &w.x);
-    int64_t matrices = (int64_t)w.form.n * w.form.n;
-    w.v_pitch = w.tiles * w.in + LINE;
-    w.m_pitch = w.tiles * w.out + LINE;
-    w.v = add_temporary(l, arena_print(l->arena, "%d.input", root->id), matrices * w.v_pitch);
-    w.m = add_temporary(l, arena_print(l->arena, "%d.products", root->id), matrices * w.m_pitch);
+    choose_block(&w);
+    pad_input(&w);
     w.u = transformed_weights(&w, lower_slot(l, root->in[1]));
-    input_kernel(&w);
-    product_kernel(&w);
-    output_kernel(&w, group, name);
+    if (w.images < w.y.dims[0] || w.rows < w.high) {
+        one_kernel(&w, group, name);
+        return true;
+    }
+    w.v_slot = add_temporary(l, root, "input", matrices(&w) * pitch(&w, w.in));
+    w.m_slot = add_temporary(l, root, "products", matrices(&w) * pitch(&w, w.out));
+    separate_kernels(&w, group, name);
     return true;
 }

@@ -111,11 +111,22 @@ static bool choose_vector(Contraction *c)
 
 enum { FAR_BYTES = 4096 }; /* steps as long as a page: nothing is fetched ahead */
 
+/* Does B move with a loop around the contraction's own? */
+static bool moves_outside(const Contraction *c)
+{
+    int own = 0;
+    for (int i = 0; i < c->outer_count; i++)
+        own += c->outer[i].b != 0;
+    for (int i = 0; i < c->reduced_count; i++)
+        own += c->reduced[i].b != 0;
+    return c->b->offset.count > own;
+}
+
 static bool should_pack(const Contraction *c)
 {
     const Axis *v = &c->outer[c->vector];
-    if (v->a != 0)
-        return false; /* both operands are vectors: B is as small as one row */
+    if (v->a != 0 || c->b->buffer->kind != BUFFER_ARGUMENT || moves_outside(c))
+        return false; /* both operands are vectors: B is as small as one row; or it is no whole */
     int64_t readers = 1;
     for (int i = 0; i < c->outer_count; i++)
         if (i != c->vector && c->outer[i].b == 0)
@@ -503,15 +514,27 @@ static bool better_as_dot(const Contraction *c)
     return v->b != 1 && readers < PACK_ROWS / 2 && k && k->a == 1 && k->b == 1;
 }
 
-void tile_contractions(Arena *arena, const Target *target, Kernel *kernel, Packings *packings)
+/* Where the first statement stands that has others beside it. */
+static Stmt **list_inside(Stmt *loop)
+{
+    Stmt **inside = &loop->body;
+    while (*inside && !(*inside)->next && (*inside)->kind == STMT_LOOP)
+        inside = &(*inside)->body;
+    return inside;
+}
+
+static Stmt *tile_list(Arena *arena, const Target *target, Kernel *kernel, Packings *packings,
+                       Stmt *list)
 {
     Stmt *tiled = NULL;
-    for (Stmt *s = kernel->body, *next; s; s = next) {
+    for (Stmt *s = list, *next; s; s = next) {
         next = s->next;
         Contraction c = {.arena = arena, .target = target, .kernel = kernel, .packings = packings};
         Stmt *block = is_plain_loop(s) ? collect(s, c.outer, &c.outer_count) : NULL;
         s->next = NULL;
         if (!block || !match_block(&c, block)) {
+            if (block && block->next) /* several nests inside: one of them may be one */
+                *list_inside(s) = tile_list(arena, target, kernel, packings, block);
             tiled = stmt_append(tiled, s);
             continue;
         }
@@ -523,7 +546,12 @@ void tile_contractions(Arena *arena, const Target *target, Kernel *kernel, Packi
         }
         tiled = stmt_append(tiled, tile(&c));
     }
-    kernel->body = tiled;
+    return tiled;
+}
+
+void tile_contractions(Arena *arena, const Target *target, Kernel *kernel, Packings *packings)
+{
+    kernel->body = tile_list(arena, target, kernel, packings, kernel->body);
     for (int a = 0; a < kernel->argument_count; a++)
         kernel->arguments[a]->fixed = false; /* nobody else asks */
 }

@@ -350,7 +350,9 @@ static Stmt *vectorize_list(Vectorizer *z, Stmt *list)
     for (Stmt *s = list, *next; s; s = next) {
         next = s->next;
         s->next = NULL;
-        if (s->kind == STMT_LOOP && s->loop == LOOP_SERIAL && !has_vectors(s->body))
+        if (s->kind == STMT_LOOP && s->loop == LOOP_SERIAL && has_vectors(s->body))
+            s->body = vectorize_list(z, s->body); /* nests that have none may stand beside */
+        else if (s->kind == STMT_LOOP && s->loop == LOOP_SERIAL)
             s = vectorize_loop(z, s);
         result = stmt_append(result, s);
     }

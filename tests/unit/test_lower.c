@@ -146,7 +146,7 @@ static void check_program(Arena *arena, uint64_t seed, int target, bool pipeline
         pass_expand(program->functions[0]);
     cr_assert(lower_program(program, &found, arena, diag, &module), "%s", diag->messages[0]);
     cr_assert_eq(strncmp(program->name, "winograd", 8) == 0,
-                 has_kernel(&module, "winograd_product"));
+                 has_kernel(&module, "winograd_weights"));
     check_kernels(arena, seed, &module);
     check_result(arena, seed, reference->functions[0], &module, 1);
     share_everything(arena, &module);
@@ -251,6 +251,15 @@ static const char *const large[] = {
     "    %1: f32[3,3,48,48] = state of=%w\n"
     "    %2: f32[1,14,14,48] = conv %x, %1 stride=[1,1] dilation=[1,1] pad=[0,0,0,0] groups=1\n"
     "    return %2 } }",
+    /* the same in blocks of images and of rows, of weights that change, and its gradient */
+    "program @winograd_blocks {\n  state %w: f32[3,3,20,24] parameter\n"
+    "  fn @main(%x: f32[8,10,9,20], %y: f32[8,10,9,24], %z: f32[1,40,24,20]) -> "
+    "(f32[8,10,9,24], f32[8,10,9,20], f32[1,40,24,24]) {\n    %1: f32[3,3,20,24] = state of=%w\n"
+    "    %2: f32[8,10,9,24] = conv %x, %1 stride=[1,1] dilation=[1,1] pad=[1,1,1,1] groups=1\n"
+    "    %3: f32[8,10,9,20] = conv_transpose %y, %1 stride=[1,1] dilation=[1,1] pad=[1,1,1,1] "
+    "groups=1 dims=[8,10,9,20]\n    %4: f32[8,10,9,20] = add %3, %x\n"
+    "    %5: f32[1,40,24,24] = conv %z, %1 stride=[1,1] dilation=[1,1] pad=[1,1,1,1] groups=1\n"
+    "    %6: f32[3,3,20,24] = add %1, %1\n    update %w <- %6\n    return %2, %4, %5 } }",
     "program @rows {\n"
     "  fn @main(%x: f32[33,67]) -> (f32[33,67], f32[67], f32[], i32[33]) {\n"
     "    %1: f32[33,67] = softmax %x axis=1\n"
