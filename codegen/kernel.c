@@ -271,7 +271,7 @@ static void gen_stmt(Gen *g, const Stmt *stmt)
         gen_local(g, stmt);
         break;
     case STMT_FETCH:
-        gen_fetch(g, stmt->buffer, stmt->offset);
+        gen_fetch(g, stmt);
         break;
     }
 }

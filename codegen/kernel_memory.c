@@ -423,16 +423,16 @@ void gen_store(Gen *g, const Place *place, StoreMode mode, Operand value, const 
 }
 
 /* llvm.prefetch(ptr, write, locality 0…3, data): as if to write, where that is known. */
-void gen_fetch(Gen *g, const Buffer *buffer, Affine offset)
+void gen_fetch(Gen *g, const Stmt *fetch)
 {
-    Place place = gen_place(g, buffer, offset, NULL, 0);
+    Place place = gen_place(g, fetch->buffer, fetch->offset, NULL, 0);
     const char *name = "llvm.prefetch";
     unsigned id = LLVMLookupIntrinsicID(name, __builtin_strlen(name));
     LLVMTypeRef overload = LLVMPointerTypeInContext(g->context, 0);
     LLVMModuleRef module = LLVMGetGlobalParent(g->function);
     LLVMValueRef callee = LLVMGetIntrinsicDeclaration(module, id, &overload, 1);
     LLVMTypeRef type = LLVMGlobalGetValueType(callee);
-    LLVMValueRef in[] = {place.pointer, lane_number(g, buffer->written), lane_number(g, 3),
-                         lane_number(g, 1)};
+    LLVMValueRef in[] = {place.pointer, lane_number(g, fetch->buffer->written),
+                         lane_number(g, fetch->fetch == FETCH_FAR ? 2 : 3), lane_number(g, 1)};
     LLVMBuildCall2(g->builder, type, callee, in, 4, "");
 }

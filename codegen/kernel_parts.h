@@ -80,7 +80,7 @@ Place gen_place(Gen *g, const Buffer *buffer, Affine offset, const Expr *dynamic
                 int64_t dynamic_factor);
 
 /* Asks for the cache line of buffer[offset]. */
-void gen_fetch(Gen *g, const Buffer *buffer, Affine offset);
+void gen_fetch(Gen *g, const Stmt *fetch);
 Operand gen_load(Gen *g, const Place *place);
 /* memory = combine(memory, value), lane after lane where lanes may meet. `product`, when not NULL,
  * is multiplied with `value` first, in one step with the addition. */

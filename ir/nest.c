@@ -261,10 +261,11 @@ Stmt *stmt_local(Arena *arena, Buffer *buffer)
     return stmt;
 }
 
-Stmt *stmt_fetch(Arena *arena, Buffer *buffer, Affine offset)
+Stmt *stmt_fetch(Arena *arena, Buffer *buffer, FetchMode fetch, Affine offset)
 {
     Stmt *stmt = ARENA_NEW(arena, Stmt);
     stmt->kind = STMT_FETCH;
+    stmt->fetch = fetch;
     stmt->buffer = buffer;
     stmt->offset = offset;
     return stmt;

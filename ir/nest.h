@@ -118,8 +118,8 @@ typedef enum StmtKind {
     STMT_STORE,
     STMT_LET,
     STMT_LOCAL,
-    STMT_FETCH, /* asks for the cache line of buffer[offset], which is wanted soon; computes nothing
-                 */
+    STMT_FETCH, /* asks for the cache line of buffer[offset], which may lie outside of the buffer;
+                   computes nothing */
 } StmtKind;
 typedef enum LoopKind { LOOP_SERIAL, LOOP_UNROLL, LOOP_VECTOR, LOOP_PARALLEL } LoopKind;
 typedef enum StoreMode {
@@ -128,6 +128,11 @@ typedef enum StoreMode {
     STORE_MAX, /* max= */
     STORE_MIN, /* min= */
 } StoreMode;
+
+typedef enum FetchMode {
+    FETCH_NEAR, /* wanted soon: into the nearest cache */
+    FETCH_FAR,  /* wanted later: into the second-level cache */
+} FetchMode;
 
 typedef struct Stmt Stmt;
 struct Stmt {
@@ -145,6 +150,7 @@ struct Stmt {
     Expr *dynamic;
     int64_t dynamic_factor;
     StoreMode mode;
+    FetchMode fetch;
     /* store, let */
     Expr *value;
     const Temp *temp;
@@ -261,7 +267,7 @@ Stmt *stmt_vector(Arena *arena, const Var *var, int64_t count, int lanes, Stmt *
 Stmt *stmt_store(Arena *arena, StoreMode mode, Buffer *buffer, Affine offset, Expr *value);
 Stmt *stmt_let(Arena *arena, const Temp *temp, Expr *value);
 Stmt *stmt_local(Arena *arena, Buffer *buffer);
-Stmt *stmt_fetch(Arena *arena, Buffer *buffer, Affine offset);
+Stmt *stmt_fetch(Arena *arena, Buffer *buffer, FetchMode fetch, Affine offset);
 /* Appends `tail` behind the last statement of `list`; either may be NULL; returns the whole. */
 Stmt *stmt_append(Stmt *list, Stmt *tail);
 

@@ -92,13 +92,14 @@ static Buffer *parse_place(Scope *scope, Offset *offset)
 static Stmt *parse_fetch(Scope *scope)
 {
     Offset offset;
+    FetchMode fetch = reader_accept_word(&scope->reader, "far") ? FETCH_FAR : FETCH_NEAR;
     const char *start = reader_next(&scope->reader);
     Buffer *buffer = parse_place(scope, &offset);
     if (buffer && offset.dynamic) {
         reader_error(&scope->reader, start, "an offset known ahead is needed to fetch");
         return NULL;
     }
-    return buffer ? stmt_fetch(scope->reader.arena, buffer, offset.affine) : NULL;
+    return buffer ? stmt_fetch(scope->reader.arena, buffer, fetch, offset.affine) : NULL;
 }
 
 static Stmt *parse_store(Scope *scope)

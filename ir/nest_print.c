@@ -253,7 +253,7 @@ static void print_simple(Printer *printer, const Stmt *stmt)
         print_buffer(printer, stmt->buffer, "local ");
         break;
     case STMT_FETCH:
-        text_add(printer->text, "fetch ");
+        text_add(printer->text, stmt->fetch == FETCH_FAR ? "fetch far " : "fetch ");
         print_place(printer, stmt->buffer, stmt->offset, NULL, 0);
         break;
     case STMT_LOOP:

@@ -146,6 +146,15 @@ static bool check_place_in(Check *check, const Buffer *buffer, Affine offset, co
     return true;
 }
 
+/* It may reach outside. */
+static bool check_fetch(Check *check, const Stmt *fetch)
+{
+    int64_t least, greatest;
+    if (!check_owner(check, fetch->buffer) || fetch->buffer->kind == BUFFER_LOCAL)
+        return CHECK_FAIL(check, "%%%s is not memory of this kernel", fetch->buffer->name);
+    return check_range(check, fetch->offset, &least, &greatest);
+}
+
 static bool check_types(const Check *check, const Expr *expr)
 {
     const char *rule = type_rules[expr->op];
@@ -406,7 +415,7 @@ static bool check_statement(Check *check, const Stmt *stmt)
     case STMT_LOCAL:
         return check_declare(check, stmt->buffer);
     case STMT_FETCH:
-        return check_place_in(check, stmt->buffer, stmt->offset, NULL);
+        return check_fetch(check, stmt);
     }
     return CHECK_FAIL(check, "a statement of unknown kind");
 }

@@ -142,9 +142,7 @@ static bool should_pack(const Contraction *c)
     return readers >= PACK_ROWS;
 }
 
-/* Position in the packed copy of the panel that starts at output `j`, `width` wide, at the reduced
- * loops' current step, less the place inside the panel. */
-static Affine packed_offset(const Contraction *c, Affine j, int64_t width)
+Affine tile_packed_offset(const Contraction *c, Affine j, int64_t width)
 {
     Arena *arena = c->arena;
     Affine step = affine_number(0), block = affine_number(0);
@@ -174,7 +172,7 @@ static Stmt *pack_panels(const Contraction *c, Kernel *kernel, Buffer *from, Buf
 {
     Arena *arena = c->arena;
     const Var *u = kernel_var(arena, kernel, "u");
-    Affine inside = affine_var(arena, u, 1), base = packed_offset(c, j, width);
+    Affine inside = affine_var(arena, u, 1), base = tile_packed_offset(c, j, width);
     Replace replace = {0};
     replace_var(&replace, c->outer[c->vector].var, affine_add(arena, j, inside));
     Expr *value = expr_load(arena, from, rewrite_affine(arena, c->b->offset, &replace));
@@ -314,7 +312,7 @@ static void fetch_buffer(Fetch *f, Buffer *buffer, Affine offset)
     replace_var(&first_lane, b->v, affine_number(0));
     offset = rewrite_affine(arena, rewrite_affine(arena, offset, f->replace), &first_lane);
     Stmt *line = stmt_loop(arena, LOOP_UNROLL, b->u, 0, b->real, 64 / bytes,
-                           stmt_fetch(arena, buffer, offset));
+                           stmt_fetch(arena, buffer, FETCH_NEAR, offset));
     line = stmt_loop(arena, LOOP_UNROLL, b->r, 0, b->rows, 1, line);
     if (c->line >= 0)
         line = stmt_loop(arena, LOOP_UNROLL, b->l, 0, b->lines, 1, line);
@@ -366,7 +364,7 @@ static Stmt *emit_block(Contraction *c, Block *b)
     if (c->packed)
         right = expr_load(
             arena, c->packed,
-            affine_add(arena, packed_offset(c, b->j, (int64_t)b->vectors * c->lanes), across));
+            affine_add(arena, tile_packed_offset(c, b->j, (int64_t)b->vectors * c->lanes), across));
     Expr *product = expr_apply(arena, OP_mul, c->element, 2, (Expr *[]){left, right});
     Stmt *block = stmt_local(arena, acc);
     stmt_append(block, fetch_ahead(c, b, &replace));
@@ -393,6 +391,33 @@ static const Axis *block_axis(const Contraction *c)
 static int block_reach(const Contraction *c)
 {
     return c->line >= 0 ? c->lines : c->rows;
+}
+
+/* Panels that come from beyond the second-level cache are asked for while the one before is used.
+ */
+static void plan_fetches(const Contraction *c, Block *block)
+{
+    Arena *arena = c->arena;
+    int64_t bytes = c->depth * tile_packed_width(c) * element_bytes(c->element);
+    int64_t reach = block_reach(c), blocks = (block->row_count + reach - 1) / reach;
+    int64_t width = (int64_t)block->vectors * c->lanes;
+    const Axis *axis = block_axis(c);
+    for (int i = 0; i < c->outer_count; i++)
+        if (i != c->vector && i != c->row && i != c->line)
+            *(c->outer[i].b == 0 ? &blocks : &bytes) *= c->outer[i].extent;
+    if (!c->packed || !tile_rows_innermost(c) || blocks > width ||
+        bytes <= (int64_t)c->target->l2_kib * 1024)
+        return;
+    block->ahead_step = (width + blocks - 1) / blocks;
+    int64_t part = c->depth * block->ahead_step; /* elements of the panel for one block */
+    block->ahead = axis ? affine_var(arena, axis->var, part / reach) : affine_number(0);
+    part *= (block->row_count + reach - 1) / reach;
+    for (int i = c->outer_count - 1; i >= 0; i--) {
+        if (i == c->vector || i == c->row || i == c->line || c->outer[i].b != 0)
+            continue;
+        block->ahead = affine_add(arena, block->ahead, affine_var(arena, c->outer[i].var, part));
+        part *= c->outer[i].extent;
+    }
 }
 
 /* Rows (or lines) in whole blocks, then the rest as one smaller block. */
@@ -441,6 +466,7 @@ static Stmt *column_loops(Contraction *c, Block block)
         block.real = part ? end - begin : wide;
         block.vectors = (int)((block.real + c->lanes - 1) / c->lanes);
         block.j = affine_var(c->arena, v->var, 1);
+        plan_fetches(c, &block);
         Stmt *body =
             tile_rows_innermost(c) ? other_loops(c, row_loops(c, block)) : emit_block(c, &block);
         all = stmt_append(all,

@@ -51,6 +51,8 @@ typedef struct Block {
     Affine first_row; /* of the rows (or lines) that are gone through together */
     int64_t row_count;
     const Var *l, *r, *u, *v;
+    Affine ahead;       /* where its part of the next panel begins, and how many elements of it */
+    int64_t ahead_step; /* each step asks for; 0: none */
 } Block;
 
 /* Chooses row and line loop and block size of the least cost. */
@@ -70,6 +72,10 @@ Stmt *tile_each_vector(const Contraction *c, const Block *b, bool exact, Stmt *b
 
 /* The reduced loops of a block; `add` is one of its sums: `%acc[…] += mul(A, B)`. */
 Stmt *tile_sum(Contraction *c, const Block *b, Stmt *add);
+
+/* Position in the packed copy of the panel that starts at output `j`, `width` wide, at the reduced
+ * loops' current step, less the place inside the panel. */
+Affine tile_packed_offset(const Contraction *c, Affine j, int64_t width);
 
 /* Columns of all packed panels together. */
 int64_t tile_packed_width(const Contraction *c);

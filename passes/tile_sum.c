@@ -94,11 +94,30 @@ static Stmt *sum_along_depth(Contraction *c, const Block *b, const Stmt *add)
     return tile_reduced_loops(c, c->reduced_count - 1, all);
 }
 
+/* Asks for the next panel while this one is used: each of the panel's blocks goes through its own
+ * part of it, `ahead_step` elements further with each step. What reaches beyond the last panel is
+ * only asked for. */
+static Stmt *fetch_panel(const Contraction *c, const Block *b)
+{
+    Arena *arena = c->arena;
+    if (!b->ahead_step)
+        return NULL;
+    int64_t line = 64 / element_bytes(c->element), width = (int64_t)b->vectors * c->lanes;
+    Affine place = affine_add(arena, tile_packed_offset(c, b->j, b->ahead_step), b->ahead);
+    Stmt *all = NULL;
+    for (int64_t more = 0; more < b->ahead_step; more += line) {
+        Affine next = affine_add(arena, place, affine_number(c->depth * width + more));
+        all = stmt_append(all, stmt_fetch(arena, c->packed, FETCH_FAR, next));
+    }
+    return all;
+}
+
 Stmt *tile_sum(Contraction *c, const Block *b, Stmt *add)
 {
     if (c->factors == FACTORS_ALONG_ROWS && b->rows % c->lanes == 0)
         return sum_along_rows(c, b, add);
     if (c->factors == FACTORS_ALONG_DEPTH)
         return sum_along_depth(c, b, add);
-    return tile_reduced_loops(c, c->reduced_count, tile_each_vector(c, b, !c->packed, add));
+    Stmt *step = stmt_append(fetch_panel(c, b), tile_each_vector(c, b, !c->packed, add));
+    return tile_reduced_loops(c, c->reduced_count, step);
 }
