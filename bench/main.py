@@ -15,6 +15,7 @@ import sys
 
 import numpy
 
+import arm
 import job
 from cases import all_cases
 from network import Network
@@ -201,26 +202,7 @@ def versions(packages):
     return found
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n")[0])
-    parser.add_argument("--only", metavar="NAME", help="only cases whose kind or name holds NAME")
-    parser.add_argument("--quick", action="store_true", help="short rounds, no batch 32, no torch.compile: for trying out, not for results")
-    parser.add_argument("--engine", action="append", metavar="NAME", help="only these engines; may be repeated")
-    parser.add_argument("--threads", type=int, action="append", metavar="N", help="1 and all otherwise")
-    parser.add_argument("--list", action="store_true", help="name the cases and stop")
-    settings = parser.parse_args()
-    settings.folder = os.environ["BENCH_FOLDER"]
-    settings.ingot = os.environ["INGOT"]
-    settings.seconds, settings.rounds = (0.1, 2) if settings.quick else (2.0, 8)
-    settings.log = open(os.path.join(settings.folder, "engines.log"), "wb")
-    cases = [c for c in all_cases(settings.quick)
-             if not settings.only or settings.only in c.name or settings.only == c.group]
-    jobs = not settings.only or settings.only in ("job", "lenet")
-    if settings.list:
-        print("\n".join(f"{c.group:6} {c.name}, batch {c.batch}" for c in cases))
-        return 0
-    if not cases and not jobs:
-        parser.error(f"no case is called {settings.only}; --list names them")
+def measure_times(settings, cases, jobs):
     found = versions([e[3] for e in ENGINES if e[3]])
     print(", ".join(f"{k} {v}" if v else f"{k} is not installed" for k, v in found.items()))
     engines = [e for e in ENGINES if (not e[3] or found[e[3]]) and (not settings.engine or e[1] in settings.engine)
@@ -241,6 +223,33 @@ def main():
         rows += new
     print()
     mean_of_ratios(rows)
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n")[0])
+    parser.add_argument("--only", metavar="NAME", help="only cases whose kind is NAME or whose name holds it")
+    parser.add_argument("--quick", action="store_true", help="short rounds, no batch 32, no torch.compile: for trying out, not for results")
+    parser.add_argument("--engine", action="append", metavar="NAME", help="only these engines; may be repeated")
+    parser.add_argument("--threads", type=int, action="append", metavar="N", help="1 and all otherwise")
+    parser.add_argument("--list", action="store_true", help="name the cases and stop")
+    settings = parser.parse_args()
+    settings.folder = os.environ["BENCH_FOLDER"]
+    settings.ingot = os.environ["INGOT"]
+    settings.seconds, settings.rounds = (0.1, 2) if settings.quick else (2.0, 8)
+    settings.log = open(os.path.join(settings.folder, "engines.log"), "wb")
+    cases = [c for c in all_cases(settings.quick)
+             if not settings.only or settings.only in c.name or settings.only == c.group]
+    jobs = not settings.only or settings.only in ("job", "lenet")
+    arms = settings.only in (None, "arm") and (not settings.engine or "ingot" in settings.engine)
+    if settings.list:
+        print("\n".join(f"{c.group:6} {c.name}, batch {c.batch}" for c in cases))
+        return 0
+    if not cases and not jobs and not arms:
+        parser.error(f"no case is called {settings.only}; --list names them")
+    rows = measure_times(settings, cases, jobs) if cases or jobs else []
+    if arms:
+        rows += arm.measure(settings)
     path = os.path.join(settings.folder, "results.json")
     with open(path, "w", encoding="utf-8") as file:
         json.dump(rows, file, indent=1)
