@@ -21,6 +21,8 @@ Value value_create(Arena *arena, TensorType type)
 {
     Value value = {.type = type};
     int64_t count = type_elements(&type);
+    if (type_is_tuple(&type))
+        return value;
     if (element_is_float(type.element))
         value.numbers = ARENA_ARRAY(arena, double, count);
     else
@@ -109,6 +111,8 @@ int64_t integer_wrap(ElementType element, int64_t value)
 static void round_to_type(EvaluatePrecision precision, Value *value)
 {
     int64_t count = type_elements(&value->type);
+    if (value->parts)
+        return;
     if (value->integers) {
         for (int64_t i = 0; i < count; i++)
             value->integers[i] = integer_wrap(value->type.element, value->integers[i]);
@@ -122,7 +126,8 @@ Value node_evaluate(Arena *arena, EvaluatePrecision precision, const Node *node,
                     const Value *inputs)
 {
     Value out = value_create(arena, node->type);
-    Evaluation e = {.arena = arena, .node = node, .in = inputs, .out = &out};
+    Evaluation e = {
+        .arena = arena, .precision = precision, .node = node, .in = inputs, .out = &out};
     rules[node->op](&e);
     round_to_type(precision, &out);
     return out;

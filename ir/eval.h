@@ -13,8 +13,9 @@ typedef enum EvaluatePrecision { EVALUATE_F32, EVALUATE_F64 } EvaluatePrecision;
 
 typedef struct Value {
     TensorType type;
-    double *numbers;   /* float types: type_elements() of them */
-    int64_t *integers; /* all others */
+    double *numbers;     /* float types: type_elements() of them */
+    int64_t *integers;   /* all others */
+    struct Value *parts; /* a tuple's */
 } Value;
 
 Value value_create(Arena *arena, TensorType type);

@@ -11,6 +11,7 @@
 
 typedef struct Evaluation {
     Arena *arena;
+    EvaluatePrecision precision;
     const Node *node;
     const Value *in;
     Value *out;

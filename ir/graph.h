@@ -43,6 +43,7 @@ typedef enum Trait {
     CONTRACTS = 32,
     WINDOWS = 64,
     COMPOSITE = 128,
+    REPEATS = 256,
 } Trait;
 
 enum { ANY = -1, LIST_LIMIT = 5 };
@@ -64,6 +65,7 @@ typedef struct Attr { /* which fields count is said by attrs.def */
     const void *data;
     State *state;
     const char *text;
+    Function *body;
 } Attr;
 
 struct State {
@@ -143,6 +145,7 @@ typedef enum AttrForm {
     FORM_DATA,
     FORM_STATE,
     FORM_TEXT,
+    FORM_BODY,
 } AttrForm;
 
 typedef struct AttrKey {

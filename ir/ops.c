@@ -26,6 +26,8 @@ typedef enum AttrSet {
     SET_ORDER,
     SET_SLICE,
     SET_PAD,
+    SET_SCAN,
+    SET_RESULT,
 } AttrSet;
 
 static const struct {

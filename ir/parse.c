@@ -9,6 +9,9 @@
  *     update   = "update" %state "<-" %name
  *     return   = "return" [[name "="] %name {"," …}]
  *
+ * A value that is a body is a function from its parameters on, with names of its own; type may be
+ * "tuple" then.
+ *
  * Values may have any name, not only the numbers that are printed. An operation goes through
  * graph_node(), so its shape rule runs and reports at the line; the declared type must be what the
  * rule gives. After an operation that does not fit parsing goes on, silent about what depends on
@@ -17,6 +20,7 @@
 #include <string.h>
 
 #include "ir/reader.h"
+#include "ir/scan.h"
 #include "ir/shape.h"
 #include "ir/text.h"
 #include "ir/verify.h"
@@ -30,13 +34,19 @@ typedef struct Name {
     struct Name *next, *earlier;
 } Name;
 
-typedef struct Parser {
-    Reader reader;
-    Program *program;
+/* What can be seen in one function, or in a body. */
+typedef struct Scope {
     Function *function;
     Name *buckets[BUCKETS];
     Name *last;
     int name_count;
+} Scope;
+
+typedef struct Parser {
+    Reader reader;
+    Program *program;
+    Scope *scope;
+    int depth; /* of bodies */
 } Parser;
 
 /* The end of a message about an unknown word. */
@@ -53,7 +63,7 @@ static Name **find_slot(Parser *p, const char *text)
     uint32_t hash = 2166136261u; /* FNV-1a */
     for (const char *c = text; *c; c++)
         hash = (hash ^ (unsigned char)*c) * 16777619u;
-    Name **slot = &p->buckets[hash % BUCKETS];
+    Name **slot = &p->scope->buckets[hash % BUCKETS];
     while (*slot && strcmp((*slot)->text, text) != 0)
         slot = &(*slot)->next;
     return slot;
@@ -65,17 +75,17 @@ static bool define(Parser *p, const char *at, const char *text, Node *node)
     if (*slot)
         return reader_error(&p->reader, at, "%%%s is already defined", text + 1);
     *slot = ARENA_NEW(p->reader.arena, Name);
-    **slot = (Name){.text = text, .node = node, .earlier = p->last};
-    p->last = *slot;
-    p->name_count++;
+    **slot = (Name){.text = text, .node = node, .earlier = p->scope->last};
+    p->scope->last = *slot;
+    p->scope->name_count++;
     return true;
 }
 
 static bool unknown_value(Parser *p, const char *at, const char *text)
 {
-    const char **names = ARENA_ARRAY(p->reader.arena, const char *, p->name_count);
+    const char **names = ARENA_ARRAY(p->reader.arena, const char *, p->scope->name_count);
     int count = 0;
-    for (const Name *name = p->last; name; name = name->earlier)
+    for (const Name *name = p->scope->last; name; name = name->earlier)
         if (name->text[0] == '$') /* numbers are all alike */
             names[count++] = name->text + 1;
     return reader_error(&p->reader, at, "there is no value %%%s%s", text + 1,
@@ -124,6 +134,8 @@ static bool parse_origin(Reader *r, const char **name, const char **place)
 
 /* Attributes */
 
+static bool parse_body(Parser *p, Attr *attr);
+
 static bool parse_attribute_value(Parser *p, const AttrKey *key, const TensorType *type, Attr *attr)
 {
     Reader *r = &p->reader;
@@ -146,6 +158,8 @@ static bool parse_attribute_value(Parser *p, const AttrKey *key, const TensorTyp
         return parse_state_name(p, &attr->state);
     case FORM_TEXT:
         return (attr->text = reader_string(r)) != NULL;
+    case FORM_BODY:
+        return parse_body(p, attr);
     }
     return false;
 }
@@ -234,7 +248,7 @@ static Node *make_node(Parser *p, const char *at, Op op, int count, Node **in, c
                        const TensorType *type)
 {
     char has[TYPE_TEXT_BYTES], gives[TYPE_TEXT_BYTES];
-    Function *f = p->function;
+    Function *f = p->scope->function;
     f->place = reader_place(&p->reader, at);
     Node *node = op == OP_constant && count == 0 ? graph_constant(f, *type, attr->data)
                  : op == OP_constant             ? NULL
@@ -250,6 +264,15 @@ static Node *make_node(Parser *p, const char *at, Op op, int count, Node **in, c
     return node;
 }
 
+/* Of a node, which may have several values */
+static bool parse_type(Reader *r, TensorType *type)
+{
+    if (!reader_accept_word(r, "tuple"))
+        return reader_type(r, type);
+    *type = type_tuple();
+    return true;
+}
+
 static bool parse_node(Parser *p)
 {
     Reader *r = &p->reader;
@@ -260,7 +283,7 @@ static bool parse_node(Parser *p)
     int count = 0;
     const char *name = NULL, *place = NULL, *at = r->cursor;
     const char *value = reader_name(r, '%', "a value, \"update\" or \"return\"");
-    if (!value || !reader_expect(r, ":") || !reader_type(r, &type) || !reader_expect(r, "="))
+    if (!value || !reader_expect(r, ":") || !parse_type(r, &type) || !reader_expect(r, "="))
         return false;
     reader_skip(r);
     const char *op_at = r->cursor;
@@ -295,7 +318,7 @@ static bool parse_parameters(Parser *p)
         if (value[0] == '#')
             return reader_error(r, at, "a parameter needs a name; a number would be %%\"%s\"",
                                 value + 1);
-        Node *node = graph_input(p->function, value + 1, type);
+        Node *node = graph_input(p->scope->function, value + 1, type);
         node->name = name;
         node->place = place;
         if (!define(p, at, value, node))
@@ -327,10 +350,10 @@ static bool parse_update(Parser *p)
     const char *at = p->reader.cursor;
     if (!parse_state_name(p, &state) || !reader_expect(&p->reader, "<-") || !parse_value(p, &node))
         return false;
-    for (int i = 0; i < p->function->update_count; i++)
-        if (p->function->updates[i].state == state)
+    for (int i = 0; i < p->scope->function->update_count; i++)
+        if (p->scope->function->updates[i].state == state)
             return reader_error(&p->reader, at, "state \"%s\" is updated twice", state->name);
-    function_set_update(p->function, state, node);
+    function_set_update(p->scope->function, state, node);
     return true;
 }
 
@@ -350,7 +373,7 @@ static bool parse_results(Parser *p, const TensorType *types, int type_count)
         const char *at = r->cursor;
         if (!parse_value(p, &node))
             return false;
-        function_add_result(p->function, name ? name + 1 : NULL, node);
+        function_add_result(p->scope->function, name ? name + 1 : NULL, node);
         if (node && count < type_count && !type_equal(&node->type, &types[count]))
             return reader_error(r, at, "this is %s, but the function's result is %s",
                                 type_print(&node->type, has), type_print(&types[count], should));
@@ -361,23 +384,17 @@ static bool parse_results(Parser *p, const TensorType *types, int type_count)
     return true;
 }
 
-static bool parse_function(Parser *p)
+/* From the parameters to the closing brace */
+static bool parse_inside(Parser *p)
 {
     Reader *r = &p->reader;
     TensorType *types = NULL;
     int type_count = 0;
-    const char *name = reader_name(r, '@', "the function's @name");
-    if (!name)
-        return false;
-    memset(p->buckets, 0, sizeof p->buckets);
-    p->last = NULL;
-    p->name_count = 0;
-    p->function = program_add_function(p->program, name + 1);
     if (!parse_parameters(p) || !reader_expect(r, "->") ||
         !parse_result_types(p, &types, &type_count))
         return false;
     if (reader_accept_word(r, "batch") &&
-        (!reader_expect(r, "=") || !reader_integer(r, &p->function->batch)))
+        (!reader_expect(r, "=") || !reader_integer(r, &p->scope->function->batch)))
         return false;
     if (!reader_expect(r, "{"))
         return false;
@@ -387,6 +404,38 @@ static bool parse_function(Parser *p)
         reader_skip(r);
     }
     return parse_results(p, types, type_count) && reader_expect(r, "}");
+}
+
+/* The same, with names of its own. */
+static bool parse_rest(Parser *p, Function *function)
+{
+    Scope *outer = p->scope;
+    p->scope = ARENA_NEW(p->reader.arena, Scope);
+    p->scope->function = function;
+    bool done = parse_inside(p);
+    p->scope = outer;
+    return done;
+}
+
+static bool parse_body(Parser *p, Attr *attr)
+{
+    if (p->depth == SCAN_DEPTH_LIMIT)
+        return reader_error(&p->reader, p->reader.cursor, "bodies lie more than %d deep in bodies",
+                            SCAN_DEPTH_LIMIT);
+    attr->body = body_create(p->program);
+    p->depth++;
+    bool done = parse_rest(p, attr->body);
+    p->depth--;
+    return done;
+}
+
+static bool parse_function(Parser *p)
+{
+    Reader *r = &p->reader;
+    const char *name = reader_name(r, '@', "the function's @name");
+    if (!name)
+        return false;
+    return parse_rest(p, program_add_function(p->program, name + 1));
 }
 
 /* Programs */

@@ -14,6 +14,9 @@
  * Nodes are numbered in their order, inputs left out, so a text does not depend on where the input
  * nodes stand. A name that is no plain word is quoted: %"dense 1".
  *
+ * The body of a scan is printed where it is an attribute, as a block with numbers of its own:
+ * body=(%x: f32[4]) -> f32[4] { … }
+ *
  * Values keep every bit: numbers have as many digits as it takes, and long arrays, and arrays with
  * a NaN (whose bits digits would lose), are their bytes in memory order as hexadecimal digits:
  * value=0x0000803f. */
@@ -30,6 +33,7 @@ typedef struct Printer {
     Text *text;
     const Function *function;
     int *numbers; /* by node id */
+    int indent;   /* of the line the function begins on */
 } Printer;
 
 static bool is_word(const char *name)
@@ -145,10 +149,14 @@ static void print_reference(Printer *p, const Node *node)
         text_print(p->text, "%%foreign_%s", op_name(node->op)); /* no valid graph has one */
 }
 
+static void print_rest(const Function *function, int indent, Text *text);
+
 static void print_attribute(Printer *p, const Node *node, const AttrKey *key)
 {
     const Attr *attr = &node->attr;
     IntList list = attr->lists[key->slot];
+    if (key->form == FORM_BODY)
+        text_print(p->text, "\n%*s", p->indent + 3, "");
     text_print(p->text, " %s=", key->key);
     switch (key->form) {
     case FORM_LIST:
@@ -175,6 +183,9 @@ static void print_attribute(Printer *p, const Node *node, const AttrKey *key)
     case FORM_TEXT:
         print_quoted(p->text, attr->text ? attr->text : "");
         break;
+    case FORM_BODY:
+        print_rest(attr->body, p->indent + 4, p->text);
+        break;
     }
 }
 
@@ -194,7 +205,7 @@ static void print_node(Printer *p, const Node *node)
 {
     int count;
     const AttrKey *keys = op_attributes(node->op, &count);
-    text_print(p->text, "    %%%d: ", p->numbers[node->id]);
+    text_print(p->text, "%*s%%%d: ", p->indent + 2, "", p->numbers[node->id]);
     print_type(p->text, &node->type);
     text_print(p->text, " = %s", op_name(node->op));
     for (int i = 0; i < node->in_count; i++) {
@@ -211,7 +222,6 @@ static void print_header(Printer *p)
 {
     const Function *f = p->function;
     bool one = f->result_count == 1;
-    print_name(p->text, "  fn @", f->name);
     text_add(p->text, "(");
     for (int i = 0; i < f->input_count; i++) {
         text_add(p->text, i ? ", " : "");
@@ -236,12 +246,13 @@ static void print_ends(Printer *p)
 {
     const Function *f = p->function;
     for (int i = 0; i < f->update_count; i++) {
-        print_name(p->text, "    update %", f->updates[i].state->name);
+        text_print(p->text, "%*s", p->indent + 2, "");
+        print_name(p->text, "update %", f->updates[i].state->name);
         text_add(p->text, " <- ");
         print_reference(p, f->updates[i].node);
         text_add(p->text, "\n");
     }
-    text_add(p->text, "    return");
+    text_print(p->text, "%*sreturn", p->indent + 2, "");
     for (int i = 0; i < f->result_count; i++) {
         text_add(p->text, i ? ", " : " ");
         if (f->results[i].name) {
@@ -250,12 +261,13 @@ static void print_ends(Printer *p)
         }
         print_reference(p, f->results[i].node);
     }
-    text_add(p->text, "\n  }\n");
+    text_print(p->text, "\n%*s}", p->indent, "");
 }
 
-void function_print(const Function *function, Text *text)
+/* From the parameters to the closing brace */
+static void print_rest(const Function *function, int indent, Text *text)
 {
-    Printer printer = {.text = text, .function = function};
+    Printer printer = {.text = text, .function = function, .indent = indent};
     printer.numbers = ARENA_ARRAY(text->arena, int, function->node_count);
     for (int i = 0, next = 0; i < function->node_count; i++)
         printer.numbers[i] = function->nodes[i]->op == OP_input ? -1 : next++;
@@ -264,6 +276,13 @@ void function_print(const Function *function, Text *text)
         if (function->nodes[i]->op != OP_input)
             print_node(&printer, function->nodes[i]);
     print_ends(&printer);
+}
+
+void function_print(const Function *function, Text *text)
+{
+    print_name(text, "  fn @", function->name);
+    print_rest(function, 2, text);
+    text_add(text, "\n");
 }
 
 static void print_state(const State *state, Text *text)

@@ -358,5 +358,8 @@ bool shape_infer(const ShapeQuery *query, TensorType *result)
         return shape_error(query, "it takes %s%d input%s, not %d",
                            expected == ANY ? "at least " : "", expected == ANY ? 1 : expected,
                            expected == 1 || expected == ANY ? "" : "s", query->in_count);
+    for (int i = 0; i < query->in_count; i++)
+        if (type_is_tuple(&query->in[i]->type) && query->op != OP_result)
+            return shape_error(query, "input %d is a tuple; take one of its values by `result`", i);
     return check_attributes(query) && rules[query->op](query, result);
 }

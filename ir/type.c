@@ -71,6 +71,11 @@ TensorType type_make(ElementType element, int rank, const int64_t *dims)
     return type;
 }
 
+TensorType type_tuple(void)
+{
+    return (TensorType){.element = TYPE_F32, .rank = RANK_TUPLE};
+}
+
 TensorType type_scalar(ElementType element)
 {
     return type_make(element, 0, NULL);
@@ -78,6 +83,10 @@ TensorType type_scalar(ElementType element)
 
 const char *type_print(const TensorType *type, char buffer[TYPE_TEXT_BYTES])
 {
+    if (type_is_tuple(type)) {
+        snprintf(buffer, TYPE_TEXT_BYTES, "tuple");
+        return buffer;
+    }
     size_t used = (size_t)snprintf(buffer, TYPE_TEXT_BYTES, "%s[", element_name(type->element));
     for (int i = 0; i < type->rank; i++)
         used += (size_t)snprintf(buffer + used, TYPE_TEXT_BYTES - used, "%s%" PRId64, i ? "," : "",

@@ -16,14 +16,15 @@ typedef enum ElementType {
     TYPE_I8 = 6,
 } ElementType;
 
-enum { TYPE_COUNT = 7, RANK_LIMIT = 8 };
+enum { TYPE_COUNT = 7, RANK_LIMIT = 8, RANK_TUPLE = -1 };
 
 /* No tensor has more elements than this: every byte offset fits an int64 with room to spare. */
 #define ELEMENT_LIMIT ((int64_t)1 << 40)
 
 typedef struct TensorType {
     ElementType element;
-    int rank;                 /* 0 … RANK_LIMIT; 0 is a scalar */
+    int rank; /* 0 … RANK_LIMIT; 0 is a scalar; RANK_TUPLE: several values, `result` takes
+                 one */
     int64_t dims[RANK_LIMIT]; /* row-major: the last one is contiguous; each ≥ 0 */
 } TensorType;
 
@@ -40,6 +41,11 @@ int64_t type_bytes(const TensorType *type);
 bool type_equal(const TensorType *a, const TensorType *b);
 bool type_same_dims(const TensorType *a, const TensorType *b);
 TensorType type_scalar(ElementType element);
+TensorType type_tuple(void); /* "tuple" */
+static inline bool type_is_tuple(const TensorType *type)
+{
+    return type->rank == RANK_TUPLE;
+}
 TensorType type_make(ElementType element, int rank, const int64_t *dims);
 /* "f32[64,10]", "f32[]" into a buffer of TYPE_TEXT_BYTES; returns the buffer. */
 enum { TYPE_TEXT_BYTES = 192 };

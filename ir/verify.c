@@ -3,8 +3,10 @@
  *   states     unique names, positions, types within the limits
  *   functions  unique by name and batch; one `input` node for each parameter, names unique
  *   nodes      numbered by position, inputs from earlier in the same function, the type that the
- * shape rule gives, no replacement left unapplied ends       results and updates are nodes of the
- * function; an update has its state's type, and a state is updated once
+ *              shape rule gives, no replacement left unapplied
+ *   bodies     the same, with neither states nor updates
+ *   ends       results and updates are nodes of the function; an update has its state's type, and a
+ *              state is updated once
  *
  * The shape rules do most of the work: they check arity, attributes and operands. */
 #include "ir/verify.h"
@@ -18,6 +20,7 @@ typedef struct Verifier {
     const Program *program;
     const Function *function;
     Diag *diag;
+    int depth; /* of bodies the function lies in */
 } Verifier;
 
 enum { PLACE_BYTES = 160 };
@@ -74,6 +77,10 @@ static bool verify_operands(const Verifier *v, int position, const char *place)
 static void verify_leaf(const Verifier *v, const Node *node, const char *place)
 {
     const Program *program = v->program;
+    if (node->op == OP_state && v->depth)
+        diag_error(v->diag, place,
+                   "state \"%s\" is read in a body; it must be an input of the scan",
+                   node->attr.state->name);
     if (node->op == OP_state) {
         const State *state = node->attr.state;
         if (state->index < 0 || state->index >= program->state_count ||
@@ -93,6 +100,24 @@ static void verify_leaf(const Verifier *v, const Node *node, const char *place)
     }
 }
 
+static void verify_function(const Verifier *v);
+
+/* Before the shape rule of its node looks at it. */
+static bool verify_body(const Verifier *v, const Node *node, const char *place)
+{
+    int before = v->diag->error_count;
+    const Function *body = node->attr.body;
+    if (!body || body->program != v->program)
+        return diag_error(v->diag, place, "%s has no body of this program", op_name(node->op));
+    if (body->update_count)
+        diag_error(v->diag, place, "the body of %s updates a state", op_name(node->op));
+    Verifier inner = *v;
+    inner.function = body;
+    inner.depth++;
+    verify_function(&inner);
+    return v->diag->error_count == before;
+}
+
 static void verify_node(const Verifier *v, int position)
 {
     char place[PLACE_BYTES], has[TYPE_TEXT_BYTES], should[TYPE_TEXT_BYTES];
@@ -107,6 +132,8 @@ static void verify_node(const Verifier *v, int position)
                         .in_count = node->in_count,
                         .in = node->in,
                         .attr = &node->attr};
+    if (node->op == OP_scan && !verify_body(v, node, place))
+        return;
     if (!shape_infer(&query, &type))
         return;
     if (!type_equal(&type, &node->type))
@@ -149,7 +176,7 @@ static void verify_update(const Verifier *v, int position, const char *place)
                    type_print(&update->state->type, has), type_print(&update->node->type, gets));
 }
 
-static void verify_function(Verifier *v)
+static void verify_function(const Verifier *v)
 {
     const Function *f = v->function;
     char place[PLACE_BYTES];
@@ -160,6 +187,8 @@ static void verify_function(Verifier *v)
     for (int i = 0; i < f->result_count; i++)
         if (!is_member(v, f->results[i].node))
             diag_error(v->diag, place, "result %d is no node of the function", i);
+        else if (type_is_tuple(&f->results[i].node->type))
+            diag_error(v->diag, place, "result %d is a tuple", i);
     for (int i = 0; i < f->update_count; i++)
         verify_update(v, i, place);
 }

@@ -69,9 +69,13 @@ static uint64_t hash_attribute(uint64_t hash, const Node *node, const AttrKey *k
         return mix(hash, (uint64_t)(uintptr_t)attr->state);
     case FORM_TEXT:
         return mix_bytes(hash, attr->text, strlen(attr->text));
+    case FORM_BODY:
+        return mix(hash, (uint64_t)attr->body->node_count);
     }
     return hash;
 }
+
+static bool body_equal(const Function *a, const Function *b);
 
 static bool attribute_equal(const Node *a, const Node *b, const AttrKey *key)
 {
@@ -90,6 +94,8 @@ static bool attribute_equal(const Node *a, const Node *b, const AttrKey *key)
         return a->attr.state == b->attr.state;
     case FORM_TEXT:
         return strcmp(a->attr.text, b->attr.text) == 0;
+    case FORM_BODY:
+        return body_equal(a->attr.body, b->attr.body);
     }
     return false;
 }
@@ -127,14 +133,43 @@ static bool operands_equal(const Node *a, const Node *b)
     return true;
 }
 
-static bool node_equal(const Node *a, const Node *b)
+/* Apart from their operands */
+static bool node_alike(const Node *a, const Node *b)
 {
-    if (a->op != b->op || !type_equal(&a->type, &b->type) || !operands_equal(a, b))
+    if (a->op != b->op || !type_equal(&a->type, &b->type))
         return false;
     int count;
     const AttrKey *keys = op_attributes(a->op, &count);
     for (int i = 0; i < count; i++)
         if (!attribute_equal(a, b, &keys[i]))
+            return false;
+    return true;
+}
+
+static bool node_equal(const Node *a, const Node *b)
+{
+    return operands_equal(a, b) && node_alike(a, b);
+}
+
+/* Node by node, in the same order. */
+static bool body_equal(const Function *a, const Function *b)
+{
+    if (a->node_count != b->node_count || a->result_count != b->result_count)
+        return false;
+    for (int i = 0; i < a->node_count; i++) {
+        const Node *x = a->nodes[i], *y = b->nodes[i];
+        if (x->in_count != y->in_count || x->op != y->op ||
+            (x->op == OP_input ? !type_equal(&x->type, &y->type) : !node_alike(x, y)))
+            return false;
+        for (int j = 0; j < x->in_count; j++)
+            if (x->in[j]->id != y->in[j]->id)
+                return false;
+    }
+    for (int i = 0; i < a->input_count; i++)
+        if (a->inputs[i]->id != b->inputs[i]->id)
+            return false;
+    for (int i = 0; i < a->result_count; i++)
+        if (a->results[i].node->id != b->results[i].node->id)
             return false;
     return true;
 }

@@ -205,3 +205,8 @@ void lower_root_scatter_add(Lowering *l, Node *root)
     l->kernel->element_steps = type_elements(&updates->type) + type_elements(&root->type);
     kernel_end(l, stmt_append(clear, axes_loops(l, &axes, add)));
 }
+void lower_root_scan(Lowering *l, Node *root)
+{
+    (void)l;
+    INGOT_BUG("%s", op_name(root->op));
+}

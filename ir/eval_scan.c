@@ -1,0 +1,69 @@
+/* Evaluates scans, step by step; see scan.h. What a step computes on the way is dropped after it.
+ */
+#include <string.h>
+
+#include "ir/eval_node.h"
+#include "ir/scan.h"
+
+/* `to` from `from`, elements from `first` on */
+static void copy_elements(const Value *from, int64_t first, Value *to, int64_t to_first,
+                          int64_t count)
+{
+    size_t bytes = (size_t)count * 8; /* double and int64 alike */
+    if (bytes && from->numbers)
+        memcpy(to->numbers + to_first, from->numbers + first, bytes);
+    else if (bytes)
+        memcpy(to->integers + to_first, from->integers + first, bytes);
+}
+
+static Value slice_of(Arena *arena, const Value *value, const TensorType *type, int64_t place)
+{
+    Value slice = value_create(arena, *type);
+    int64_t count = type_elements(type);
+    copy_elements(value, place * count, &slice, 0, count);
+    return slice;
+}
+
+/* One step: `carried` is replaced, the stacks are filled at `place`. */
+static void run_step(const Evaluation *e, const Scan *scan, int64_t place, Value *carried)
+{
+    const Function *body = e->node->attr.body;
+    Arena *arena = arena_create();
+    Value *in = ARENA_ARRAY(arena, Value, body->input_count);
+    Value *results = ARENA_ARRAY(arena, Value, body->result_count);
+    for (int i = 0; i < body->input_count; i++) {
+        bool scanned = i >= scan->carried && i < scan->carried + scan->scanned;
+        in[i] = i < scan->carried ? carried[i]
+                : scanned         ? slice_of(arena, &e->in[i], &body->inputs[i]->type, place)
+                                  : e->in[i];
+    }
+    graph_evaluate(arena, e->precision, body, in, NULL, results);
+    for (int r = 0; r < body->result_count; r++) {
+        int64_t count = type_elements(&results[r].type);
+        if (r >= scan->carried)
+            copy_elements(&results[r], 0, &e->out->parts[r], place * count, count);
+    }
+    for (int r = 0; r < scan->carried; r++) /* all have been read by now */
+        copy_elements(&results[r], 0, &carried[r], 0, type_elements(&carried[r].type));
+    arena_destroy(arena);
+}
+
+void evaluate_scan(const Evaluation *e)
+{
+    Scan scan = node_scan(e->node);
+    int count = e->node->attr.body->result_count;
+    e->out->parts = ARENA_ARRAY(e->arena, Value, count);
+    for (int r = 0; r < count; r++) {
+        e->out->parts[r] = value_create(e->arena, scan_result_type(e->node, r));
+        if (r < scan.carried)
+            copy_elements(&e->in[r], 0, &e->out->parts[r], 0, type_elements(&e->in[r].type));
+    }
+    for (int64_t step = 0; step < scan.steps; step++)
+        run_step(e, &scan, scan.reverse ? scan.steps - 1 - step : step, e->out->parts);
+}
+
+void evaluate_result(const Evaluation *e)
+{
+    const Value *part = &e->in[0].parts[attr_integer(e->node, 0)];
+    copy_elements(part, 0, e->out, 0, type_elements(&part->type));
+}

@@ -1,0 +1,97 @@
+/* Making scans and their bodies, and reading them back; see scan.h. */
+#include "ir/scan.h"
+
+Function *body_create(Program *program)
+{
+    Function *body = ARENA_NEW(program->arena, Function);
+    body->program = program;
+    body->name = "body";
+    return body;
+}
+
+Node *graph_scan(Function *f, Function *body, int carried, int scanned, int64_t steps, bool reverse,
+                 Node *const *inputs)
+{
+    Attr attr = {.body = body};
+    attr.lists[0] = int_one(f->program, carried);
+    attr.lists[1] = int_one(f->program, scanned);
+    attr.lists[2] = int_one(f->program, steps);
+    attr.lists[3] = int_one(f->program, reverse);
+    return graph_node(f, OP_scan, body->input_count, inputs, &attr);
+}
+
+Node *graph_result(Function *f, Node *scan, int index)
+{
+    Attr attr = {.lists = {int_one(f->program, index)}};
+    return graph_node(f, OP_result, 1, &scan, &attr);
+}
+
+Scan node_scan(const Node *node)
+{
+    Scan scan = {.carried = (int)attr_integer(node, 0),
+                 .scanned = (int)attr_integer(node, 1),
+                 .steps = attr_integer(node, 2),
+                 .reverse = attr_integer(node, 3) != 0};
+    scan.invariant = node->in_count - scan.carried - scan.scanned;
+    scan.stacked = node->attr.body->result_count - scan.carried;
+    return scan;
+}
+
+TensorType scan_stack_type(const TensorType *type, int64_t steps)
+{
+    TensorType stack = *type;
+    stack.rank++;
+    stack.dims[0] = steps;
+    for (int i = 0; i < type->rank; i++)
+        stack.dims[i + 1] = type->dims[i];
+    return stack;
+}
+
+TensorType scan_result_type(const Node *scan, int index)
+{
+    const TensorType *type = &scan->attr.body->results[index].node->type;
+    return index < attr_integer(scan, 0) ? *type : scan_stack_type(type, attr_integer(scan, 2));
+}
+
+/* ---- copies ---- */
+
+static Node *copy_node(Function *to, const Node *node, Node **copies)
+{
+    Node **in = ARENA_ARRAY(to->program->arena, Node *, node->in_count);
+    for (int i = 0; i < node->in_count; i++)
+        in[i] = copies[node->in[i]->id];
+    if (node->op == OP_constant)
+        return graph_constant(to, node->type, node->attr.data);
+    Attr attr = node->attr;
+    if (attr.body)
+        attr.body = body_copy(attr.body);
+    return graph_node(to, node->op, node->in_count, in, &attr);
+}
+
+void function_copy_nodes(Function *to, const Function *from, Node **copies)
+{
+    const char *place = to->place;
+    for (int i = 0; i < from->node_count; i++) {
+        const Node *node = from->nodes[i];
+        if (copies[i])
+            continue;
+        to->place = node->place;
+        copies[i] = copy_node(to, node, copies);
+        copies[i]->name = node->name;
+    }
+    to->place = place;
+}
+
+Function *body_copy(const Function *body)
+{
+    Function *copy = body_create(body->program);
+    Node **copies = ARENA_ARRAY(body->program->arena, Node *, body->node_count);
+    for (int i = 0; i < body->input_count; i++) {
+        const Node *input = body->inputs[i];
+        copies[input->id] = graph_input(copy, input->attr.text, input->type);
+    }
+    function_copy_nodes(copy, body, copies);
+    for (int i = 0; i < body->result_count; i++)
+        function_add_result(copy, body->results[i].name, copies[body->results[i].node->id]);
+    return copy;
+}
