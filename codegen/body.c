@@ -7,7 +7,8 @@
  * 0, call->outputs[0], scratch, member, members);
  *     }
  *
- * Places in the arena, the state block and the constant block are numbers by now.
+ * A repeat becomes a loop around its calls; parts of slots then lie at places that its counters
+ * give. All other places in the arena, the state block and the constant block are numbers by now.
  *
  * With --profile every member also notes the time, at the beginning, behind each call and each
  * barrier, and all meet once more at the end, so that the time of the whole is that of any of them:
@@ -19,6 +20,7 @@
  *         ingot_profile_end(counters); */
 #include "codegen/kernel.h"
 #include "codegen/object.h"
+#include "ir/scan.h"
 
 enum {
     CALL_STATE,
@@ -31,6 +33,13 @@ enum {
     CALL_FIELDS
 };
 
+typedef struct Counter { /* of a repeat that is open */
+    const Var *var;
+    LLVMValueRef value; /* i64 */
+} Counter;
+
+enum { COUNTER_LIMIT = 2 * SCAN_DEPTH_LIMIT };
+
 typedef struct Body {
     const ObjectPart *part;
     const Schedule *schedule;
@@ -41,6 +50,8 @@ typedef struct Body {
     LLVMTypeRef pointer, byte, i32, i64;
     bool profiled;
     ProfileCalls profile; /* when it is */
+    Counter counters[COUNTER_LIMIT];
+    int counter_count;
 } Body;
 
 const char *object_kernel_symbol(const ObjectPart *part, const Kernel *kernel)
@@ -86,9 +97,32 @@ static LLVMValueRef at_offset(const Body *body, LLVMValueRef base, int64_t offse
                        : LLVMBuildInBoundsGEP2(body->builder, body->byte, base, &index, 1, "");
 }
 
+static LLVMValueRef counter_value(const Body *body, const Var *var)
+{
+    for (int i = body->counter_count; i-- > 0;)
+        if (body->counters[i].var == var)
+            return body->counters[i].value;
+    INGOT_BUG("%s is used outside of its repeat", var->name);
+}
+
+/* pointer + bytes of a part */
+static LLVMValueRef part_pointer(const Body *body, LLVMValueRef pointer, Affine at)
+{
+    pointer = at_offset(body, pointer, at.constant);
+    for (int t = 0; t < at.count; t++) {
+        LLVMValueRef bytes =
+            LLVMBuildMul(body->builder, counter_value(body, at.terms[t].var),
+                         LLVMConstInt(body->i64, (unsigned long long)at.terms[t].factor, 1), "");
+        pointer = LLVMBuildGEP2(body->builder, body->byte, pointer, &bytes, 1, "");
+    }
+    return pointer;
+}
+
 static LLVMValueRef slot_pointer(const Body *body, const Slot *slot)
 {
     switch (slot->kind) {
+    case SLOT_PART:
+        return part_pointer(body, slot_pointer(body, slot->whole), slot->at);
     case SLOT_INPUT:
         return body->inputs[slot->index];
     case SLOT_RESULT:
@@ -138,6 +172,62 @@ static void add_call(Body *body, const Call *call)
     in[count + 2] = body->members;
     LLVMBuildCall2(body->builder, LLVMGlobalGetValueType(callee), callee, in, (unsigned)count + 3,
                    "");
+}
+
+static void add_calls(Body *body, int first, int end, const Repeat *outer);
+
+static LLVMValueRef open_counter(Body *body, const Var *var, LLVMBasicBlockRef before)
+{
+    LLVMValueRef value = LLVMBuildPhi(body->builder, body->i64, var->name);
+    LLVMValueRef first = LLVMConstInt(body->i64, 0, 0);
+    LLVMAddIncoming(value, &first, &before, 1);
+    if (body->counter_count == COUNTER_LIMIT)
+        INGOT_BUG("repeats lie more than %d deep", SCAN_DEPTH_LIMIT);
+    body->counters[body->counter_count++] = (Counter){var, value};
+    return value;
+}
+
+static void add_repeat(Body *body, const Repeat *repeat)
+{
+    LLVMContextRef context = body->part->context;
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(body->builder);
+    LLVMBasicBlockRef loop = LLVMAppendBasicBlockInContext(context, body->function, "repeat");
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(context, body->function, "");
+    LLVMBuildBr(body->builder, loop);
+    LLVMPositionBuilderAtEnd(body->builder, loop);
+    LLVMValueRef step = open_counter(body, repeat->step, before);
+    LLVMValueRef side = open_counter(body, repeat->side, before);
+    add_calls(body, repeat->first, repeat->end, repeat);
+    LLVMValueRef one = LLVMConstInt(body->i64, 1, 0);
+    LLVMValueRef next = LLVMBuildAdd(body->builder, step, one, "");
+    LLVMValueRef other = LLVMBuildXor(body->builder, side, one, "");
+    LLVMValueRef more =
+        LLVMBuildICmp(body->builder, LLVMIntSLT, next,
+                      LLVMConstInt(body->i64, (unsigned long long)repeat->count, 0), "");
+    LLVMBasicBlockRef last = LLVMGetInsertBlock(body->builder);
+    LLVMAddIncoming(step, &next, &last, 1);
+    LLVMAddIncoming(side, &other, &last, 1);
+    LLVMBuildCondBr(body->builder, more, loop, after);
+    LLVMPositionBuilderAtEnd(body->builder, after);
+    body->counter_count -= 2;
+}
+
+/* Calls first … end - 1, which lie in `outer`. */
+static void add_calls(Body *body, int first, int end, const Repeat *outer)
+{
+    for (int i = first; i < end;) {
+        const Repeat *repeat = schedule_repeat_at(body->schedule, i, outer);
+        const Call *call = &body->schedule->calls[i];
+        if (!repeat && call->barrier)
+            add_barrier(body);
+        if (!repeat)
+            add_call(body, call);
+        else
+            add_repeat(body, repeat);
+        if (!repeat && body->profiled)
+            profile_add_lap(&body->profile, i);
+        i = repeat ? repeat->end : i + 1;
+    }
 }
 
 static LLVMValueRef declare_barrier(const Body *body)
@@ -215,14 +305,7 @@ LLVMValueRef object_add_body(const ObjectPart *part, int index)
     open_body(&body, index);
     if (body.profiled)
         open_profile(&body, index);
-    for (int i = 0; i < body.schedule->call_count; i++) {
-        const Call *call = &body.schedule->calls[i];
-        if (call->barrier)
-            add_barrier(&body);
-        add_call(&body, call);
-        if (body.profiled)
-            profile_add_lap(&body.profile, i);
-    }
+    add_calls(&body, 0, body.schedule->call_count, NULL);
     if (body.profiled)
         close_profile(&body);
     LLVMBuildRetVoid(body.builder);

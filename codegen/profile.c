@@ -186,9 +186,11 @@ static LLVMValueRef function_record(const ObjectPart *part, int index)
     LLVMValueRef *calls = ARENA_ARRAY(part->arena, LLVMValueRef, schedule->call_count);
     for (int i = 0; i < schedule->call_count; i++) {
         const Call *call = &schedule->calls[i];
+        int64_t times = call->times < INT32_MAX ? call->times : INT32_MAX;
         LLVMValueRef fields[] = {record_text(part, call->layers ? call->layers : ""),
-                                 record_number32(part, call->kernel->index)};
-        calls[i] = record_make(part, fields, 2);
+                                 record_number32(part, call->kernel->index),
+                                 record_number32(part, times)};
+        calls[i] = record_make(part, fields, 3);
     }
     LLVMValueRef fields[] = {record_list(part, calls, schedule->call_count),
                              record_number64(part, profile_counters_offset(part, index)),

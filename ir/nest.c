@@ -10,6 +10,23 @@
  */
 #include "ir/nest.h"
 
+const Repeat *schedule_repeat_at(const Schedule *schedule, int call, const Repeat *outer)
+{
+    const Repeat *best = NULL;
+    for (int i = 0; i < schedule->repeat_count; i++) {
+        const Repeat *r = &schedule->repeats[i];
+        if (r->first == call && r->depth > (outer ? outer->depth : 0) &&
+            (!best || r->depth < best->depth))
+            best = r;
+    }
+    return best;
+}
+
+Slot *slot_whole(Slot *slot)
+{
+    return slot->kind == SLOT_PART ? slot->whole : slot;
+}
+
 Affine affine_number(int64_t value)
 {
     return (Affine){.constant = value};

@@ -72,8 +72,8 @@ typedef struct Buffer {
     int64_t count;
     BufferKind kind;
     bool read, written;
-    bool fixed; /* argument: the same in every call until weights change, so that a packed copy of
-                   it is made once */
+    bool fixed; /* argument: the same in every call until weights change, or in every step of a
+                   repeat, so that a packed copy of it is made once */
     int index;  /* arguments: position in kernel->arguments; scratch: in kernel->scratch */
 } Buffer;
 
@@ -183,9 +183,11 @@ typedef enum SlotKind {
     SLOT_CONSTANT,
     SLOT_TEMPORARY,
     SLOT_PREPARED, /* made from states by module->prepare, for functions that change none */
+    SLOT_PART,     /* of another slot, at a place that may differ from step to step of a repeat */
 } SlotKind;
 
-typedef struct Slot {
+typedef struct Slot Slot;
+struct Slot {
     SlotKind kind;
     int index; /* input, result: position in the function; state: State.index; constant: in the
                   module */
@@ -196,14 +198,29 @@ typedef struct Slot {
     const void *data; /* constant */
     const char *name;
     int first_call, last_call; /* temporary: life time, set by passes/plan.c */
-} Slot;
+    int depth;                 /* of repeats its contents change in */
+    Slot *whole;               /* part: of this one, itself no part */
+    Affine at;                 /* part: bytes from the beginning of `whole` */
+};
 
 typedef struct Call {
     Kernel *kernel;
     Slot **arguments;
     bool barrier;       /* all members meet before this call */
+    int64_t times;      /* made in one call of the function: steps of the repeats it lies in */
     const char *layers; /* of the model, whom it works for: for people; "" when nobody is known */
 } Call;
+
+/* Calls first … end - 1, all of them `count` times: the body of a scan. Repeats nest. What is
+ * carried from step to step has two places, one to read from and one to write to, which change
+ * sides each time. */
+typedef struct Repeat {
+    int first, end;
+    int64_t count;
+    int depth;       /* 1: in no other */
+    const Var *step; /* 0 … count - 1 */
+    const Var *side; /* step mod 2 */
+} Repeat;
 
 typedef struct Schedule { /* one function of the program, as a list of calls */
     Function *function;
@@ -211,6 +228,9 @@ typedef struct Schedule { /* one function of the program, as a list of calls */
     int slot_count, slot_capacity;
     Call *calls;
     int call_count, call_capacity;
+    Repeat *repeats;
+    int repeat_count, repeat_capacity;
+    int next_var;
     int64_t arena_bytes;   /* a multiple of 64 */
     int64_t scratch_bytes; /* of one member; a multiple of 64 */
     int64_t multiply_adds;
@@ -237,6 +257,12 @@ typedef struct Module { /* all that codegen needs */
     Schedule *prepare;
     int64_t prepared_bytes;
 } Module;
+
+/* Of the repeats that begin at `call` and lie inside `outer` (NULL: anywhere), the outermost; NULL
+ * when there is none. */
+const Repeat *schedule_repeat_at(const Schedule *schedule, int call, const Repeat *outer);
+/* The slot itself, or what it is a part of. */
+Slot *slot_whole(Slot *slot);
 
 /* Affine arithmetic; results live in the arena. */
 Affine affine_number(int64_t value);

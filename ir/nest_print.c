@@ -363,8 +363,8 @@ void kernel_print(const Kernel *kernel, Text *text)
 
 static void print_slot(Printer *printer, const Slot *slot)
 {
-    static const char *const kinds[] = {"input",    "result",    "state",
-                                        "constant", "temporary", "prepared"};
+    static const char *const kinds[] = {"input",     "result",   "state", "constant",
+                                        "temporary", "prepared", "part"};
     char type[TYPE_TEXT_BYTES];
     const char *name = name_bind(printer, slot, slot->name, false);
     bool temporary = slot->kind == SLOT_TEMPORARY;
@@ -381,19 +381,57 @@ static void print_slot(Printer *printer, const Slot *slot)
     text_add(printer->text, "\n");
 }
 
-static void print_call(Printer *printer, int number, const Call *call)
+/* %x, or %x[256*t] for the part of it that begins there: in bytes, from step to step of `t` */
+static void print_slot_name(Printer *printer, Slot *slot)
+{
+    const Slot *whole = slot_whole(slot);
+    text_print(printer->text, "%%%s", name_of(printer, whole, whole->name));
+    if (slot == whole)
+        return;
+    text_add(printer->text, "[");
+    print_offset(printer, slot->at, NULL, 0);
+    text_add(printer->text, "]");
+}
+
+static void print_call(Printer *printer, int number, const Call *call, int indent)
 {
     if (call->barrier)
-        text_add(printer->text, "  barrier\n");
-    text_print(printer->text, "  %d: @%s(", number,
+        text_print(printer->text, "%*sbarrier\n", indent, "");
+    text_print(printer->text, "%*s%d: @%s(", indent, "", number,
                name_clean(printer->arena, call->kernel->name, false));
     for (int i = 0; i < call->kernel->argument_count; i++) {
         const Buffer *buffer = call->kernel->arguments[i];
         const char *way = !buffer->written ? "" : buffer->read ? "inout " : "out ";
-        text_print(printer->text, "%s%s%%%s", i ? ", " : "", way,
-                   name_of(printer, call->arguments[i], call->arguments[i]->name));
+        text_print(printer->text, "%s%s", i ? ", " : "", way);
+        print_slot_name(printer, call->arguments[i]);
     }
     text_print(printer->text, ")%s\n", call->kernel->parallel ? " parallel" : "");
+}
+
+/* Calls first … end - 1, which lie in `outer`:
+ *
+ *     repeat t = 0..100, side s { … } */
+static void print_calls(Printer *printer, const Schedule *schedule, int first, int end,
+                        const Repeat *outer)
+{
+    int indent = INDENT * (outer ? outer->depth + 1 : 1);
+    for (int i = first; i < end;) {
+        const Repeat *repeat = schedule_repeat_at(schedule, i, outer);
+        if (!repeat) {
+            print_call(printer, i, &schedule->calls[i], indent);
+            i++;
+            continue;
+        }
+        int names = printer->name_count;
+        const char *step = name_bind(printer, repeat->step, repeat->step->name, true);
+        const char *side = name_bind(printer, repeat->side, repeat->side->name, true);
+        text_print(printer->text, "%*srepeat %s = 0..%lld, side %s {\n", indent, "", step,
+                   (long long)repeat->count, side);
+        print_calls(printer, schedule, repeat->first, repeat->end, repeat);
+        text_print(printer->text, "%*s}\n", indent, "");
+        printer->name_count = names;
+        i = repeat->end;
+    }
 }
 
 void schedule_print(const Schedule *schedule, Text *text)
@@ -408,8 +446,7 @@ void schedule_print(const Schedule *schedule, Text *text)
     text_add(text, " {\n");
     for (int i = 0; i < schedule->slot_count; i++)
         print_slot(&printer, schedule->slots[i]);
-    for (int i = 0; i < schedule->call_count; i++)
-        print_call(&printer, i, &schedule->calls[i]);
+    print_calls(&printer, schedule, 0, schedule->call_count, NULL);
     text_add(text, "}\n");
 }
 

@@ -10,15 +10,16 @@
 
 #include "passes/lowering.h"
 
-Slot *schedule_add_slot(Arena *arena, Schedule *schedule, SlotKind kind, const char *name,
-                        TensorType type)
+Slot *lower_add_slot(Lowering *l, SlotKind kind, const char *name, TensorType type)
 {
-    Slot *slot = ARENA_NEW(arena, Slot);
+    Schedule *schedule = l->schedule;
+    Slot *slot = ARENA_NEW(l->arena, Slot);
     slot->kind = kind;
     slot->name = name;
     slot->type = type;
     slot->bytes = type_bytes(&type);
-    schedule->slots = arena_grow(arena, schedule->slots, schedule->slot_count,
+    slot->depth = l->depth;
+    schedule->slots = arena_grow(l->arena, schedule->slots, schedule->slot_count,
                                  &schedule->slot_capacity, sizeof *schedule->slots);
     schedule->slots[schedule->slot_count++] = slot;
     return slot;
@@ -43,11 +44,11 @@ static Slot *leaf_slot(Lowering *l, const Node *node)
         slot = constant_slot(l, node);
     } else if (node->op == OP_state) {
         State *state = node->attr.state;
-        slot = schedule_add_slot(l->arena, l->schedule, SLOT_STATE, state->name, node->type);
+        slot = lower_add_slot(l, SLOT_STATE, state->name, node->type);
         slot->index = state->index;
         slot->offset = l->module->state_offsets[state->index];
     } else {
-        slot = schedule_add_slot(l->arena, l->schedule, SLOT_INPUT, node->attr.text, node->type);
+        slot = lower_add_slot(l, SLOT_INPUT, node->attr.text, node->type);
         for (int i = 0; i < l->function->input_count; i++)
             if (l->function->inputs[i] == node)
                 slot->index = i;

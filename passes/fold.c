@@ -44,7 +44,7 @@ static int64_t work_of(const Node *node)
 
 static bool worth_folding(const Node *node)
 {
-    if (op_is(node->op, LEAF) || node->in_count == 0)
+    if (op_is(node->op, LEAF | REPEATS) || node->in_count == 0)
         return false;
     int64_t result = type_elements(&node->type), operands = 0;
     for (int i = 0; i < node->in_count; i++) {

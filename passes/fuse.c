@@ -283,6 +283,14 @@ static void join_or_start(Fusion *fusion, Arena *arena, Node *node)
 
 /* Views and generated values that need memory after all: results, and what a reshape cannot be read
  * through. */
+/* The body of a scan reads memory, a slice at a time. */
+static bool needs_memory(const Node *in)
+{
+    while (in->op == OP_reshape)
+        in = in->in[0];
+    return is_view(in) || node_is_generated(in);
+}
+
 static bool *find_forced(Arena *arena, const Fusion *fusion)
 {
     const Function *f = fusion->function;
@@ -298,6 +306,8 @@ static bool *find_forced(Arena *arena, const Fusion *fusion)
             bool generated = node_is_generated(in);
             bool window =
                 op_is(node->op, WINDOWS | CONTRACTS) || node->op == OP_pad || node->op == OP_concat;
+            if (node->op == OP_scan && needs_memory(in))
+                forced[in->id] = true;
             if ((node->op == OP_reshape && !reshape_is_affine(node) &&
                  (generated || (is_view(in) && in->op != OP_reshape))) ||
                 (generated && window) ||
@@ -313,6 +323,10 @@ static void make_groups(Fusion *fusion, Arena *arena, const bool *forced)
     Function *f = fusion->function;
     for (int n = 0; n < f->node_count; n++) {
         Node *node = f->nodes[n];
+        if (node->op == OP_result) { /* where the scan puts it */
+            group_add(fusion, arena, fusion->group_of[node->in[0]->id], node);
+            continue;
+        }
         if (is_leaf(node) || fusion->inlined[n] ||
             ((is_view(node) || node_is_generated(node)) && !forced[n]))
             continue;
@@ -346,7 +360,7 @@ static void mark_stored(Fusion *fusion)
         Group *group = fusion->groups[g];
         for (int m = 0; m < group->member_count; m++) {
             Node *node = group->members[m];
-            for (int i = 0; i < node->in_count; i++)
+            for (int i = 0; i < node->in_count && node->op != OP_result; i++)
                 if (node == group->root || !is_direct(fusion, group, node->in[i], node))
                     store_source(fusion, node->in[i]);
         }

@@ -22,7 +22,20 @@ static void lower_elementwise_group(Lowering *l)
     kernel_end(l, axes_loops(l, &axes, body));
 }
 
-static void lower_copy(Lowering *l, Slot *from, Slot *to)
+void lower_store(Lowering *l, Node *node, Slot *to)
+{
+    kernel_begin(l, NULL, "copy");
+    Axes axes = {0};
+    Coordinates at = axes_of_type(l, &axes, &node->type);
+    Expr *value = lower_read(l, node, &at);
+    Buffer *target = lower_argument(l, to);
+    target->written = true;
+    l->kernel->element_steps = type_elements(&node->type);
+    Affine offset = lower_offset(l->arena, &node->type, &at);
+    kernel_end(l, axes_loops(l, &axes, stmt_store(l->arena, STORE_SET, target, offset, value)));
+}
+
+void lower_copy(Lowering *l, Slot *from, Slot *to)
 {
     kernel_begin(l, NULL, "copy");
     Axes axes = {0};
@@ -91,7 +104,7 @@ static void add_destination(Lowering *l, const Node *node, Slot *slot)
 
 static Slot *state_slot(Lowering *l, const State *state)
 {
-    Slot *slot = schedule_add_slot(l->arena, l->schedule, SLOT_STATE, state->name, state->type);
+    Slot *slot = lower_add_slot(l, SLOT_STATE, state->name, state->type);
     slot->index = state->index;
     slot->offset = l->module->state_offsets[state->index];
     return slot;
@@ -99,9 +112,10 @@ static Slot *state_slot(Lowering *l, const State *state)
 
 static Slot *result_slot(Lowering *l, int index)
 {
+    if (l->result_slots)
+        return l->result_slots[index];
     const Result *result = &l->function->results[index];
-    Slot *slot =
-        schedule_add_slot(l->arena, l->schedule, SLOT_RESULT, result->name, result->node->type);
+    Slot *slot = lower_add_slot(l, SLOT_RESULT, result->name, result->node->type);
     slot->index = index;
     return slot;
 }
@@ -117,10 +131,11 @@ static void place_values(Lowering *l, const bool *late)
             add_destination(l, f->updates[u].node, state_slot(l, f->updates[u].state));
     for (int n = 0; n < f->node_count; n++) {
         Node *node = f->nodes[n];
-        if (l->fusion->stored[n] && l->fusion->group_of[n] && !l->destinations[n].count)
-            add_destination(l, node,
-                            schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
-                                              arena_print(l->arena, "%d", n), node->type));
+        if (l->fusion->stored[n] && l->fusion->group_of[n] && !l->destinations[n].count &&
+            node->op != OP_result) /* whose place lower_scan.c chooses */
+            add_destination(
+                l, node,
+                lower_add_slot(l, SLOT_TEMPORARY, arena_print(l->arena, "%d", n), node->type));
     }
 }
 
@@ -149,7 +164,7 @@ static Slot **save_moved_states(Lowering *l)
         const Node *node = f->updates[u].node;
         if (node->op != OP_state || node->attr.state == f->updates[u].state)
             continue;
-        saved[u] = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY, "saved", node->type);
+        saved[u] = lower_add_slot(l, SLOT_TEMPORARY, "saved", node->type);
         lower_copy(l, lower_slot(l, node), saved[u]);
     }
     return saved;
@@ -171,33 +186,24 @@ static void finish_late(Lowering *l, const bool *late, Slot **saved)
 
 /* ---- functions and the module ---- */
 
-static void lower_function(Module *module, Function *function, Schedule *schedule, NestRun *run,
-                           Prepared **prepared)
+void lower_function(Lowering *l)
 {
-    Arena *arena = module->arena;
-    size_t nodes = (size_t)function->node_count + 1;
-    Lowering l = {.arena = arena,
-                  .module = module,
-                  .target = module->target,
-                  .run = run,
-                  .prepared = prepared,
-                  .schedule = schedule,
-                  .function = function,
-                  .fusion = fuse(arena, function),
-                  .destinations = ARENA_ARRAY(arena, Destinations, nodes),
-                  .leaf_slots = ARENA_ARRAY(arena, Slot *, nodes),
-                  .readers = ARENA_ARRAY(arena, int, nodes),
-                  .values = ARENA_ARRAY(arena, Expr *, nodes)};
-    schedule->function = function;
+    size_t nodes = (size_t)l->function->node_count + 1;
+    l->fusion = fuse(l->arena, l->function);
+    l->destinations = ARENA_ARRAY(l->arena, Destinations, nodes);
+    if (!l->leaf_slots)
+        l->leaf_slots = ARENA_ARRAY(l->arena, Slot *, nodes);
+    l->readers = ARENA_ARRAY(l->arena, int, nodes);
+    l->values = ARENA_ARRAY(l->arena, Expr *, nodes);
     bool *late;
-    Group **groups = order_groups(&l, &late);
-    place_values(&l, late);
-    count_readers(&l);
-    Slot **saved = save_moved_states(&l);
-    for (int g = 0; g < l.fusion->group_count; g++)
-        lower_group(&l, groups[g]);
-    l.owner = NULL;
-    finish_late(&l, late, saved);
+    Group **groups = order_groups(l, &late);
+    place_values(l, late);
+    count_readers(l);
+    Slot **saved = save_moved_states(l);
+    for (int g = 0; g < l->fusion->group_count; g++)
+        lower_group(l, groups[g]);
+    l->owner = NULL;
+    finish_late(l, late, saved);
 }
 
 static double seconds_now(void)
@@ -258,7 +264,15 @@ bool lower_program_with(Program *program, const Target *target, const PipelineOp
     for (int f = 0; f < program->function_count; f++) {
         module->schedules[f] = ARENA_NEW(arena, Schedule);
         double start = seconds_now(), others = seconds_of(&run);
-        lower_function(module, program->functions[f], module->schedules[f], &run, &prepared);
+        Lowering l = {.arena = arena,
+                      .module = module,
+                      .target = target,
+                      .run = &run,
+                      .prepared = &prepared,
+                      .schedule = module->schedules[f],
+                      .function = program->functions[f]};
+        l.schedule->function = l.function;
+        lower_function(&l);
         others = seconds_of(&run) - others;
         nest_run_count(&run, "lower", seconds_now() - start - others, 0);
         plan_function(arena, module->schedules[f], &run);

@@ -19,13 +19,23 @@ static Stmt *contraction(Lowering *l, Node *root, const Axes *outer, const Coord
     return axes_loops(l, outer, lower_reduction(l, reduction, element, at));
 }
 
-/* Operands that stay the same from call to call: prepare.c can pack them ahead. */
+/* Operands that stay the same from call to call, which prepare.c can pack ahead, or in all steps of
+ * a scan, in front of which they can be packed. */
 static void mark_fixed(Lowering *l)
 {
+    enum { MANY_STEPS = 8 };
+    const Lowering *function = l;
+    while (function->outer)
+        function = function->outer;
+    bool changes = function->function->update_count > 0;
     for (int a = 0; a < l->argument_count; a++) {
-        SlotKind kind = l->arguments[a]->kind;
-        l->kernel->arguments[a]->fixed =
-            kind == SLOT_CONSTANT || (kind == SLOT_STATE && l->function->update_count == 0);
+        const Slot *slot = l->arguments[a];
+        int64_t times = 1;
+        for (const Lowering *body = l; body->depth > slot->depth; body = body->outer)
+            times *= body->steps;
+        l->kernel->arguments[a]->fixed = slot->kind == SLOT_CONSTANT ||
+                                         (slot->kind == SLOT_STATE && !changes) ||
+                                         times >= MANY_STEPS;
     }
 }
 

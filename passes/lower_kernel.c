@@ -49,15 +49,35 @@ static Kernel *module_intern(Lowering *l, Kernel *kernel)
     return module->kernels[module->kernel_count++] = kernel;
 }
 
+/* Makes room for a call number `place`: what begins there or later moves on. */
+static void insert_call(Lowering *l, int place, Call call)
+{
+    Schedule *s = l->schedule;
+    s->calls = arena_grow(l->arena, s->calls, s->call_count, &s->call_capacity, sizeof *s->calls);
+    memmove(s->calls + place + 1, s->calls + place,
+            (size_t)(s->call_count - place) * sizeof *s->calls);
+    s->calls[place] = call;
+    s->call_count++;
+    for (Lowering *body = l->inner; body; body = body->inner)
+        body->first_call++;
+    for (int r = 0; r < s->repeat_count; r++) {
+        s->repeats[r].first += s->repeats[r].first >= place;
+        s->repeats[r].end += s->repeats[r].end > place;
+    }
+}
+
+/* Behind the calls of `l` so far: in front of a body that is being lowered. */
 static void append_call(Lowering *l, Kernel *kernel, Slot **arguments)
 {
     Schedule *s = l->schedule;
     Call call = {.kernel = module_intern(l, kernel), .arguments = arguments};
     call.layers =
         call_layers(l->arena, l->module->program, l->owner, arguments, kernel->argument_count);
-    s->calls = arena_grow(l->arena, s->calls, s->call_count, &s->call_capacity, sizeof *s->calls);
-    s->calls[s->call_count++] = call;
-    s->multiply_adds += call.kernel->multiply_adds;
+    call.times = 1;
+    for (const Lowering *body = l; body->outer; body = body->outer)
+        call.times *= body->steps;
+    insert_call(l, l->inner ? l->inner->first_call : s->call_count, call);
+    s->multiply_adds += call.times * call.kernel->multiply_adds;
     s->parallel = s->parallel || call.kernel->parallel;
 }
 
@@ -65,6 +85,8 @@ static void append_call(Lowering *l, Kernel *kernel, Slot **arguments)
  * many kernels read it, or ahead of the call. */
 static Slot *made_slot(Lowering *l, const Piece *piece, TensorType type, Slot *source)
 {
+    while (source->depth < l->depth) /* before all steps */
+        l = l->outer;
     Text text = text_create(l->arena);
     kernel_print(piece->kernel, &text);
     for (Packed *p = l->packed; p; p = p->next)
@@ -81,8 +103,8 @@ static Slot *made_slot(Lowering *l, const Piece *piece, TensorType type, Slot *s
         return p->slot = prepare_copy(l->module, l->prepared, kernel, text.data, source, type);
     }
     Kernel *kernel = module_intern(l, piece->kernel);
-    p->slot = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
-                                arena_print(l->arena, "%s.packed", source->name), type);
+    p->slot =
+        lower_add_slot(l, SLOT_TEMPORARY, arena_print(l->arena, "%s.packed", source->name), type);
     Slot **both = ARENA_ARRAY(l->arena, Slot *, 2);
     both[0] = source;
     both[1] = p->slot;
@@ -106,9 +128,9 @@ static Slot **between_slots(Lowering *l, const Pieces *pieces)
     for (int b = 0; b < pieces->between_count; b++) {
         const Between *between = &pieces->between[b];
         if (!packed[b])
-            slots[b] = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
-                                         arena_print(l->arena, "%s.partial", l->kernel->name),
-                                         type_make(between->element, 1, &between->count));
+            slots[b] = lower_add_slot(l, SLOT_TEMPORARY,
+                                      arena_print(l->arena, "%s.partial", l->kernel->name),
+                                      type_make(between->element, 1, &between->count));
     }
     return slots;
 }

@@ -84,8 +84,8 @@ Slot *lower_padded(Lowering *l, Node *node, const int64_t *before, const int64_t
     memcpy(p->before, before, bytes);
     memcpy(p->after, after, bytes);
     p->value = value;
-    p->slot = schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
-                                arena_print(l->arena, "%d.padded", node->id), *type);
+    p->slot =
+        lower_add_slot(l, SLOT_TEMPORARY, arena_print(l->arena, "%d.padded", node->id), *type);
     p->next = l->padded;
     l->padded = p;
     kernel_begin(l, NULL, "pad");
@@ -204,9 +204,4 @@ void lower_root_scatter_add(Lowering *l, Node *root)
     l->kernel->ordered = true; /* two rows of updates may meet in one row of the result */
     l->kernel->element_steps = type_elements(&updates->type) + type_elements(&root->type);
     kernel_end(l, stmt_append(clear, axes_loops(l, &axes, add)));
-}
-void lower_root_scan(Lowering *l, Node *root)
-{
-    (void)l;
-    INGOT_BUG("%s", op_name(root->op));
 }

@@ -547,9 +547,8 @@ static void choose_block(Winograd *w)
 
 static Slot *add_temporary(Lowering *l, const Node *root, const char *what, int64_t count)
 {
-    return schedule_add_slot(l->arena, l->schedule, SLOT_TEMPORARY,
-                             arena_print(l->arena, "%d.%s", root->id, what),
-                             type_make(TYPE_F32, 1, &count));
+    return lower_add_slot(l, SLOT_TEMPORARY, arena_print(l->arena, "%d.%s", root->id, what),
+                          type_make(TYPE_F32, 1, &count));
 }
 
 static void pad_input(Winograd *w)

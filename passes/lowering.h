@@ -42,7 +42,8 @@ typedef struct Packed { /* an operand in panels, made once */
     struct Packed *next;
 } Packed;
 
-typedef struct Lowering {
+typedef struct Lowering Lowering;
+struct Lowering {
     Arena *arena;
     Module *module;
     const Target *target;
@@ -55,7 +56,15 @@ typedef struct Lowering {
     Padded *padded;
     Packed *packed;
     Prepared **prepared; /* copies all functions share */
-    int *readers;        /* by Node.id: how many members of its own group read it */
+
+    /* a body's: what it lies in, and what it is given */
+    Lowering *outer, *inner; /* NULL: a function; NULL: no body is being lowered */
+    int depth;               /* 0: a function */
+    int first_call;          /* in the schedule, which it shares with the function */
+    int64_t steps;           /* of its scan */
+    const Var *step, *side;  /* see Repeat */
+    Slot **result_slots;
+    int *readers; /* by Node.id: how many members of its own group read it */
 
     Group *owner; /* for whom kernels are made: also those that pad or copy; NULL: for nobody */
 
@@ -66,7 +75,7 @@ typedef struct Lowering {
     int argument_count, argument_capacity;
     Expr **values; /* by Node.id: the value of a member at the current point */
     int temps;
-} Lowering;
+};
 
 /* ---- reading and storing (access.c) ---- */
 
@@ -80,13 +89,21 @@ Affine lower_offset(Arena *arena, const TensorType *type, const Coordinates *at)
 Buffer *lower_argument(Lowering *l, Slot *slot);
 /* Where others read a stored node or leaf. */
 Slot *lower_slot(Lowering *l, const Node *node);
-Slot *schedule_add_slot(Arena *arena, Schedule *schedule, SlotKind kind, const char *name,
-                        TensorType type);
+Slot *lower_add_slot(Lowering *l, SlotKind kind, const char *name, TensorType type);
+
+/* ---- functions and bodies (lower.c) ---- */
+
+/* Lowers all of l->function, whose arrays by Node.id it makes first. */
+void lower_function(Lowering *l);
+/* A kernel that stores the value of any node. */
+void lower_store(Lowering *l, Node *node, Slot *to);
+void lower_copy(Lowering *l, Slot *from, Slot *to);
 
 /* ---- kernels (lower_kernel.c) ---- */
 
 void kernel_begin(Lowering *l, Group *group, const char *name);
-/* Runs the passes of the loop level on the kernel and appends a call for each of its pieces. */
+/* Runs the passes of the loop level on the kernel and appends a call for each of its pieces: to the
+ * calls of the function or body, which may be in front of a body that is being lowered. */
 void kernel_end(Lowering *l, Stmt *body);
 /* The same for a kernel with one result that is made from `source` alone: where that stays the same
  * from call to call, the kernel runs when it changes (prepare.c). `type`: of the result, the

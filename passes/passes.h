@@ -44,6 +44,8 @@ bool pipeline_run(Program *program, const PipelineOptions *options);
 /* The pass of that name in the table; NULL when there is none. For tests, and to check options. */
 typedef bool PassFunction(Function *f);
 PassFunction *pipeline_find(const char *name);
+/* A pass over `f` and the bodies in it, those first. */
+bool pass_run(PassFunction *pass, Function *f);
 /* Names of all passes of the tensor level, in their order; those in two places twice. Returns how
  * many, PASS_NAME_LIMIT at most. */
 enum { PASS_NAME_LIMIT = 32 };

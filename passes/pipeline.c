@@ -68,6 +68,15 @@ PassFunction *pipeline_find(const char *name)
     return NULL;
 }
 
+bool pass_run(PassFunction *pass, Function *f)
+{
+    bool changed = false;
+    for (int i = 0; i < f->node_count; i++)
+        if (op_is(f->nodes[i]->op, REPEATS))
+            changed = pass_run(pass, f->nodes[i]->attr.body) || changed;
+    return pass(f) || changed;
+}
+
 int pipeline_names(const char **names)
 {
     for (int i = 0; i < ROW_COUNT; i++)
@@ -163,7 +172,7 @@ static bool run_row(Run *run, const Row *row)
     double start = seconds_now();
     bool changed = false;
     for (int i = 0; i < run->program->function_count; i++)
-        changed = row->run(run->program->functions[i]) || changed;
+        changed = pass_run(row->run, run->program->functions[i]) || changed;
     run->seconds[number] += seconds_now() - start;
     run->changes[number] += changed;
     if (changed)

@@ -10,11 +10,15 @@
  *     1: @b(%t0, out %t1)     t1 1..2      [t0][t1    ]
  *     2: @c(%t1, out %y)
  *
+ * In a repeat: what is touched before or behind it as well, or at other places from step to step,
+ * is needed in all of it, and a little longer: to the call behind it, so that no call inside may
+ * take it over. The rest begins and ends within one step.
+ *
  * Barriers. A call needs one before it when it touches memory that a call since the last barrier
  * has written, or writes what one has read, unless one and the same member runs both: kernels
  * without a parallel loop all run on member 0, in order. Slots that share memory count as one
  * place, so the reuse of an arena range is guarded too. Members of a parallel kernel are not told
- * apart.
+ * apart. A repeat is gone through twice, since its first calls follow its last ones, too.
  *
  * Placing n temporaries scans those below the gap found: 10,000 random ones take 0.1 s. */
 #include "passes/plan.h"
@@ -35,19 +39,51 @@ typedef struct Block { /* one temporary, or several that take over from each oth
     int number; /* ties are broken the same way each time */
 } Block;
 
+/* Does a slot, an argument of a call in the repeat, lie at other places in other steps? */
+static bool slot_moves(const Slot *slot, const Repeat *repeat)
+{
+    return slot->kind == SLOT_PART &&
+           (affine_factor(slot->at, repeat->step) || affine_factor(slot->at, repeat->side));
+}
+
+static void keep_through(Schedule *schedule, const Repeat *repeat)
+{
+    for (int i = repeat->first; i < repeat->end; i++) {
+        const Call *call = &schedule->calls[i];
+        for (int j = 0; j < call->kernel->argument_count; j++) {
+            Slot *whole = slot_whole(call->arguments[j]);
+            if (whole->first_call >= repeat->first && whole->last_call < repeat->end &&
+                !slot_moves(call->arguments[j], repeat))
+                continue;
+            if (whole->first_call > repeat->first)
+                whole->first_call = repeat->first;
+            if (whole->last_call < repeat->end)
+                whole->last_call = repeat->end;
+        }
+    }
+}
+
 static void find_life_times(Schedule *schedule)
 {
+    int deepest = 0;
     for (int i = 0; i < schedule->slot_count; i++)
         schedule->slots[i]->first_call = schedule->slots[i]->last_call = -1;
     for (int i = 0; i < schedule->call_count; i++) {
         const Call *call = &schedule->calls[i];
         for (int j = 0; j < call->kernel->argument_count; j++) {
-            Slot *slot = call->arguments[j];
+            Slot *slot = slot_whole(call->arguments[j]);
             if (slot->first_call < 0)
                 slot->first_call = i;
             slot->last_call = i;
         }
     }
+    for (int r = 0; r < schedule->repeat_count; r++)
+        if (schedule->repeats[r].depth > deepest)
+            deepest = schedule->repeats[r].depth;
+    for (; deepest > 0; deepest--) /* inner ones first: what they need long may be needed longer */
+        for (int r = 0; r < schedule->repeat_count; r++)
+            if (schedule->repeats[r].depth == deepest)
+                keep_through(schedule, &schedule->repeats[r]);
 }
 
 /* Every argument that is this slot must allow it. */
@@ -64,7 +100,8 @@ static bool call_shares(const Call *call, const Slot *input, int output)
 static Slot *find_ancestor(const Call *call, int at, int output, const Block *blocks)
 {
     const Slot *heir = call->arguments[output];
-    if (!call->kernel->may_alias || heir->first_call != at || heir->last_call == at)
+    if (!call->kernel->may_alias || heir->kind == SLOT_PART || heir->first_call != at ||
+        heir->last_call == at)
         return NULL;
     for (int i = 0; i < call->kernel->argument_count; i++) {
         Slot *slot = call->arguments[i];
@@ -76,6 +113,17 @@ static Slot *find_ancestor(const Call *call, int at, int output, const Block *bl
     return NULL;
 }
 
+static void add_to_block(Block *blocks, int *count, Slot *slot, const Slot *ancestor)
+{
+    slot->offset = ancestor ? ancestor->offset : (*count)++;
+    Block *block = &blocks[slot->offset];
+    if (!ancestor)
+        *block = (Block){.bytes = round_up(slot->bytes),
+                         .first_call = slot->first_call,
+                         .number = (int)slot->offset};
+    block->last_call = slot->last_call;
+}
+
 /* A block for each chain of temporaries; until it is placed, slot->offset is its number. */
 static Block *make_blocks(Arena *arena, Schedule *schedule, int *count)
 {
@@ -84,16 +132,12 @@ static Block *make_blocks(Arena *arena, Schedule *schedule, int *count)
     for (int i = 0; i < schedule->call_count; i++) {
         const Call *call = &schedule->calls[i];
         for (int j = 0; j < call->kernel->argument_count; j++) {
-            Slot *slot = call->arguments[j];
-            if (slot->kind != SLOT_TEMPORARY || slot->first_call != i || slot->offset >= 0)
+            Slot *slot = slot_whole(call->arguments[j]);
+            if (slot->kind != SLOT_TEMPORARY || slot->offset >= 0)
                 continue;
-            const Slot *ancestor = find_ancestor(call, i, j, blocks);
-            slot->offset = ancestor ? ancestor->offset : (*count)++;
-            Block *block = &blocks[slot->offset];
-            if (!ancestor)
-                *block = (Block){
-                    .bytes = round_up(slot->bytes), .first_call = i, .number = (int)slot->offset};
-            block->last_call = slot->last_call;
+            /* one that a repeat keeps has begun before this call, and takes nothing over */
+            bool begins = slot->first_call == i && slot == call->arguments[j];
+            add_to_block(blocks, count, slot, begins ? find_ancestor(call, i, j, blocks) : NULL);
         }
     }
     return blocks;
@@ -194,7 +238,7 @@ static bool accesses_conflict(const Access *a, const Access *b)
 
 static Access argument_access(const Call *call, int number)
 {
-    const Slot *slot = call->arguments[number];
+    const Slot *slot = slot_whole(call->arguments[number]);
     bool temporary = slot->kind == SLOT_TEMPORARY;
     int64_t begin = temporary ? slot->offset : 0;
     return (Access){.kind = slot->kind,
@@ -215,22 +259,46 @@ static bool call_conflicts(const Call *call, const AccessList *list)
     return false;
 }
 
+typedef struct Waiting { /* what has been done since the last barrier */
+    Arena *arena;
+    Schedule *schedule;
+    AccessList parallel, serial;
+} Waiting;
+
+static void plan_call(Waiting *waiting, Call *call)
+{
+    call->barrier = call->barrier || call_conflicts(call, &waiting->parallel) ||
+                    (call->kernel->parallel && call_conflicts(call, &waiting->serial));
+    if (call->barrier)
+        waiting->parallel.count = waiting->serial.count = 0;
+    AccessList *list = call->kernel->parallel ? &waiting->parallel : &waiting->serial;
+    for (int j = 0; j < call->kernel->argument_count; j++) {
+        list->items = arena_grow(waiting->arena, list->items, list->count, &list->capacity,
+                                 sizeof *list->items);
+        list->items[list->count++] = argument_access(call, j);
+    }
+}
+
+/* Calls first … end - 1, which lie in `outer`. What is waiting at the end of a repeat's first time
+ * is all that may be waiting at its beginning in any later step. */
+static void plan_calls(Waiting *waiting, int first, int end, const Repeat *outer)
+{
+    for (int i = first; i < end;) {
+        const Repeat *repeat = schedule_repeat_at(waiting->schedule, i, outer);
+        for (int time = 0; repeat && time < 2; time++)
+            plan_calls(waiting, repeat->first, repeat->end, repeat);
+        if (!repeat)
+            plan_call(waiting, &waiting->schedule->calls[i]);
+        i = repeat ? repeat->end : i + 1;
+    }
+}
+
 void plan_barriers(Arena *arena, Schedule *schedule)
 {
-    AccessList parallel = {0}, serial = {0}; /* since the last barrier */
-    for (int i = 0; i < schedule->call_count; i++) {
-        Call *call = &schedule->calls[i];
-        call->barrier = call_conflicts(call, &parallel) ||
-                        (call->kernel->parallel && call_conflicts(call, &serial));
-        if (call->barrier)
-            parallel.count = serial.count = 0;
-        AccessList *list = call->kernel->parallel ? &parallel : &serial;
-        for (int j = 0; j < call->kernel->argument_count; j++) {
-            list->items =
-                arena_grow(arena, list->items, list->count, &list->capacity, sizeof *list->items);
-            list->items[list->count++] = argument_access(call, j);
-        }
-    }
+    Waiting waiting = {.arena = arena, .schedule = schedule};
+    for (int i = 0; i < schedule->call_count; i++)
+        schedule->calls[i].barrier = false;
+    plan_calls(&waiting, 0, schedule->call_count, NULL);
 }
 
 static int64_t scratch_bytes(const Kernel *kernel)

@@ -20,6 +20,7 @@ typedef struct IngotProfileKernel {
 typedef struct IngotProfileCall {
     const char *layers; /* whom in the model it works for: "conv1"; "" when nobody is known */
     int32_t kernel;     /* number of the kernel */
+    int32_t times;      /* made in one call of the function: the steps of a loop */
 } IngotProfileCall;
 
 typedef struct IngotProfileFunction {

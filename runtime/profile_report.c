@@ -21,7 +21,8 @@ enum { NAME_LIMIT = 48, LAYERS_WIDTH = 48 };
 
 /* One kernel in one function, all seconds and counts of one run. */
 typedef struct Line {
-    int32_t kernel, calls;
+    int32_t kernel;
+    int64_t calls;
     double seconds;
     int32_t first_call; /* keeps lines of equal time in one order */
 } Line;
@@ -90,10 +91,11 @@ static void gather_lines(Report *r, int32_t *line_of)
         }
         Line *line = &r->lines[line_of[kernel]];
         double seconds = call_seconds(r, i);
-        line->calls++;
+        line->calls += calls_of(r)->calls[i].times;
         line->seconds += seconds;
         r->busy += seconds;
-        r->multiply_adds += (double)r->profile->kernels[kernel].multiply_adds;
+        r->multiply_adds +=
+            (double)r->profile->kernels[kernel].multiply_adds * (double)calls_of(r)->calls[i].times;
     }
     qsort(r->lines, (size_t)r->line_count, sizeof *r->lines, compare_lines);
 }
@@ -137,7 +139,7 @@ static double line_ceiling(const Report *r, const Line *line)
 {
     const IngotProfileKernel *kernel = &r->profile->kernels[line->kernel];
     double least = ceiling_least_seconds(r->ceiling, kernel->multiply_adds, line_bytes(r, line));
-    return rate(least * line->calls, line->seconds);
+    return rate(least * (double)line->calls, line->seconds);
 }
 
 /* Goes through the different layers of a line's calls; *at begins at 0. NULL: no more. */
@@ -190,7 +192,7 @@ static void print_line(const Report *r, const Line *line, int width)
 {
     const IngotProfileKernel *kernel = &r->profile->kernels[line->kernel];
     char flops[32] = "-", ceiling[32] = "-", bytes[32], size[32] = "-", moved[32] = "-";
-    double seconds = line->seconds / line->calls, part = line_ceiling(r, line);
+    double seconds = line->seconds / (double)line->calls, part = line_ceiling(r, line);
     if (kernel->multiply_adds)
         snprintf(flops, sizeof flops, "%.2f", rate(2e-9 * (double)kernel->multiply_adds, seconds));
     if (part > 0)
@@ -199,9 +201,9 @@ static void print_line(const Report *r, const Line *line, int width)
         snprintf(size, sizeof size, "%s", command_bytes(line_bytes(r, line), bytes));
         snprintf(moved, sizeof moved, "%.2f", rate(1e-9 * (double)line_bytes(r, line), seconds));
     }
-    fprintf(r->to, "%-*.*s %7d %11.2f %5.1f %% %9s %8s %11s %8s  ", width, width, kernel->name,
-            (int)line->calls, 1e6 * seconds, 100 * rate(line->seconds, r->seconds), flops, ceiling,
-            size, moved);
+    fprintf(r->to, "%-*.*s %7lld %11.2f %5.1f %% %9s %8s %11s %8s  ", width, width, kernel->name,
+            (long long)line->calls, 1e6 * seconds, 100 * rate(line->seconds, r->seconds), flops,
+            ceiling, size, moved);
     print_layers(r, line);
 }
 
@@ -284,7 +286,7 @@ static void write_string(FILE *to, const char *text)
 static void write_line(const Report *r, const Line *line)
 {
     const IngotProfileKernel *kernel = &r->profile->kernels[line->kernel];
-    double seconds = line->seconds / line->calls;
+    double seconds = line->seconds / (double)line->calls;
     fprintf(r->to, "{\"name\":");
     write_string(r->to, kernel->name);
     fprintf(r->to, ",\"layers\":[");
@@ -294,10 +296,10 @@ static void write_line(const Report *r, const Line *line)
         write_string(r->to, layers);
     }
     fprintf(r->to,
-            "],\"calls\":%d,\"seconds_per_call\":%.9g,\"share\":%.6g,\"multiply_adds\":%lld,"
+            "],\"calls\":%lld,\"seconds_per_call\":%.9g,\"share\":%.6g,\"multiply_adds\":%lld,"
             "\"bytes_read\":%lld,\"bytes_written\":%lld,\"gflops\":%.6g,\"ceiling\":%.6g,"
             "\"gigabytes_per_second\":%.6g}",
-            (int)line->calls, seconds, rate(line->seconds, r->seconds),
+            (long long)line->calls, seconds, rate(line->seconds, r->seconds),
             (long long)kernel->multiply_adds, (long long)kernel->bytes_read,
             (long long)kernel->bytes_written, rate(2e-9 * (double)kernel->multiply_adds, seconds),
             line_ceiling(r, line), rate(1e-9 * (double)line_bytes(r, line), seconds));

@@ -226,7 +226,7 @@ static bool run_step(Program *program, char *text, Claim *claim)
     if (!pass)
         return diag_error(program->diag, "run", "there is no pass \"%s\"", words.list[0]);
     for (int i = 0; i < program->function_count; i++)
-        pass(program->functions[i]);
+        pass_run(pass, program->functions[i]);
     return true;
 }
 

@@ -63,6 +63,8 @@ void enter(Maker *m, Node *node, double bound, bool exact)
 
 Node *new_input(Maker *m, ElementType element, int rank, const int64_t *dims)
 {
+    if (m->draft)
+        return random_invariant(m, element, rank, dims);
     const char *name = arena_print(m->f->program->arena, "in%d", m->input_count++);
     return graph_input(m->f, name, type_make(element, rank, dims));
 }
@@ -85,6 +87,8 @@ static void step_input(Maker *m)
 static void step_state(Maker *m)
 {
     Program *program = m->f->program;
+    if (m->draft)
+        return;
     int64_t dims[3] = {pick_length(m), pick(m, 1, 3), pick(m, 1, 9)};
     TensorType type = type_make(TYPE_F32, (int)pick(m, 0, 3), dims);
     State *state = program_add_state(
@@ -292,8 +296,14 @@ static Step *const steps[] = {
     step_reduce,      step_reduce,        step_argmax,      step_window_spread,
     step_reshape,     step_transpose,     step_broadcast,   step_slice,
     step_reverse,     step_pad,           step_concat,      step_gather,
-    step_scatter_add, step_softmax,       step_row_loss,
+    step_scatter_add, step_softmax,       step_row_loss,    step_scan,
 };
+
+void random_steps(Maker *m, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        steps[pick(m, 0, (int64_t)(sizeof steps / sizeof *steps) - 1)](m);
+}
 
 static void mark_used(Maker *m)
 {
@@ -335,8 +345,7 @@ Program *random_graph(Arena *arena, Diag *diag, uint64_t seed)
     step_input(maker);
     step_input(maker);
     int64_t count = pick(maker, 2, 24);
-    for (int64_t i = 0; i < count; i++)
-        steps[pick(maker, 0, (int64_t)(sizeof steps / sizeof *steps) - 1)](maker);
+    random_steps(maker, count);
     finish(maker);
     function_clean(maker->f);
     return program;

@@ -18,6 +18,7 @@ typedef struct Maker {
     uint64_t random; /* state of the generator */
     Item items[ITEM_LIMIT];
     int item_count, input_count;
+    struct Draft *draft; /* of a body: see random_scan.c */
 } Maker;
 
 uint64_t random_next(uint64_t *state);            /* splitmix64 */
@@ -32,13 +33,15 @@ void enter(Maker *m, Node *node, double bound, bool exact);
 /* A new parameter; not entered, so that it serves one operation only. */
 Node *new_input(Maker *m, ElementType element, int rank, const int64_t *dims);
 enum { INPUT_BOUND = 2 };
+Node *random_invariant(Maker *m, ElementType element, int rank, const int64_t *dims);
 
 /* One step adds an operation on items there are; a step that finds nothing to work on does nothing.
  */
 typedef void Step(Maker *m);
+void random_steps(Maker *m, int64_t count);
 Step step_matmul, step_conv, step_conv_back, step_window, step_window_taps, step_window_spread;
 Step step_reduce, step_argmax, step_reshape, step_transpose, step_broadcast, step_slice,
     step_reverse;
-Step step_pad, step_concat, step_gather, step_scatter_add, step_softmax, step_row_loss;
+Step step_pad, step_concat, step_gather, step_scatter_add, step_softmax, step_row_loss, step_scan;
 
 #endif

@@ -9,46 +9,98 @@
 
 enum { GARBAGE = 0xa5 };
 
-static void *slot_memory(const Slot *slot, char *arena, void *const *inputs, char *states,
-                         int64_t prepared, void *const *results)
+typedef struct Step { /* of a repeat that is running */
+    const Repeat *repeat;
+    int64_t number;
+    const struct Step *outer;
+} Step;
+
+typedef struct Run {
+    const KernelRunner *runner;
+    const Schedule *schedule;
+    Diag *diag;
+    void *const *inputs, *const *results;
+    char *arena, *states;
+    int64_t state_bytes;
+    int members;
+} Run;
+
+static int64_t affine_value(Affine at, const Step *step)
+{
+    int64_t value = at.constant;
+    for (; step; step = step->outer) {
+        value += affine_factor(at, step->repeat->step) * step->number;
+        value += affine_factor(at, step->repeat->side) * (step->number % 2);
+    }
+    return value;
+}
+
+static void *slot_memory(const Run *run, const Slot *slot, const Step *step)
 {
     switch (slot->kind) {
     case SLOT_INPUT:
-        return inputs[slot->index];
+        return run->inputs[slot->index];
     case SLOT_RESULT:
-        return results[slot->index];
+        return run->results[slot->index];
     case SLOT_STATE:
-        return states + slot->offset;
+        return run->states + slot->offset;
     case SLOT_CONSTANT:
         return (void *)(uintptr_t)slot->data; /* never stored to */
     case SLOT_PREPARED:
-        return states + prepared + slot->offset;
+        return run->states + run->state_bytes + slot->offset;
     case SLOT_TEMPORARY:
-        return arena + slot->offset;
+        return run->arena + slot->offset;
+    case SLOT_PART:
+        return (char *)slot_memory(run, slot->whole, step) + affine_value(slot->at, step);
     }
     return NULL;
+}
+
+static bool run_call(const Run *run, const Call *call, const Step *step)
+{
+    int count = call->kernel->argument_count;
+    void **arguments = calloc((size_t)count + 1, sizeof *arguments);
+    for (int j = 0; j < count; j++)
+        arguments[j] = slot_memory(run, call->arguments[j], step);
+    bool right =
+        run->runner->run(run->runner->context, run->diag, call->kernel, arguments, run->members);
+    free(arguments);
+    return right;
+}
+
+static bool run_calls(const Run *run, int first, int end, const Step *outer)
+{
+    bool right = true;
+    for (int i = first; i < end && right;) {
+        const Repeat *repeat = schedule_repeat_at(run->schedule, i, outer ? outer->repeat : NULL);
+        Step step = {.repeat = repeat, .outer = outer};
+        for (; repeat && right && step.number < repeat->count; step.number++)
+            right = run_calls(run, repeat->first, repeat->end, &step);
+        if (!repeat)
+            right = run_call(run, &run->schedule->calls[i], outer);
+        i = repeat ? repeat->end : i + 1;
+    }
+    return right;
 }
 
 bool schedule_run_with(const KernelRunner *runner, const Schedule *schedule, Diag *diag,
                        void *const *inputs, void *states, int64_t state_bytes, void *const *results,
                        int members)
 {
-    bool right = true;
-    char *arena = aligned_alloc(64, (size_t)schedule->arena_bytes + 64);
-    if (!arena)
+    Run run = {.runner = runner,
+               .schedule = schedule,
+               .diag = diag,
+               .inputs = inputs,
+               .results = results,
+               .arena = aligned_alloc(64, (size_t)schedule->arena_bytes + 64),
+               .states = states,
+               .state_bytes = state_bytes,
+               .members = members};
+    if (!run.arena)
         INGOT_BUG("no memory for the arena");
-    memset(arena, GARBAGE, (size_t)schedule->arena_bytes);
-    for (int i = 0; i < schedule->call_count && right; i++) {
-        const Call *call = &schedule->calls[i];
-        int count = call->kernel->argument_count;
-        void **arguments = calloc((size_t)count + 1, sizeof *arguments);
-        for (int j = 0; j < count; j++)
-            arguments[j] =
-                slot_memory(call->arguments[j], arena, inputs, states, state_bytes, results);
-        right = runner->run(runner->context, diag, call->kernel, arguments, members);
-        free(arguments);
-    }
-    free(arena);
+    memset(run.arena, GARBAGE, (size_t)schedule->arena_bytes);
+    bool right = run_calls(&run, 0, schedule->call_count, NULL);
+    free(run.arena);
     return right;
 }
 

@@ -143,7 +143,7 @@ static void check_program(Arena *arena, uint64_t seed, int target, bool pipeline
     if (pipeline)
         cr_assert(pipeline_run(program, &(PipelineOptions){0}));
     else
-        pass_expand(program->functions[0]);
+        pass_run(pass_expand, program->functions[0]);
     cr_assert(lower_program(program, &found, arena, diag, &module), "%s", diag->messages[0]);
     cr_assert_eq(strncmp(program->name, "winograd", 8) == 0,
                  has_kernel(&module, "winograd_weights"));

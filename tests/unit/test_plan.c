@@ -64,14 +64,9 @@ static Kernel *make_kernel(Arena *arena, int inputs, const int64_t *lengths, boo
 }
 
 /* Calls that read a few earlier slots and write a temporary, state or result. */
-static Schedule *random_schedule(Arena *arena, uint32_t *seed, int calls)
+static void add_random_calls(Arena *arena, Schedule *schedule, uint32_t *seed, int calls)
 {
-    Schedule *schedule = ARENA_NEW(arena, Schedule);
-    int64_t common = 1 + pick(seed, 100);
-    for (int i = 0; i < 3; i++)
-        add_slot(arena, schedule, SLOT_INPUT, i, common);
-    for (int i = 0; i < 3; i++)
-        add_slot(arena, schedule, SLOT_STATE, i, common);
+    int64_t common = schedule->slots[0]->type.dims[0];
     int sharing = pick(seed, 4), window = 1 + pick(seed, 40);
     for (int c = 0; c < calls; c++) {
         int inputs = pick(seed, 4);
@@ -85,7 +80,7 @@ static Schedule *random_schedule(Arena *arena, uint32_t *seed, int calls)
         SlotKind kind = pick(seed, 8) ? SLOT_TEMPORARY : SLOT_RESULT;
         int64_t length = pick(seed, 3) ? common : 1 + pick(seed, 1000);
         if (pick(seed, 10))
-            arguments[inputs] = add_slot(arena, schedule, kind, c, length);
+            arguments[inputs] = add_slot(arena, schedule, kind, schedule->slot_count, length);
         else
             arguments[inputs] = schedule->slots[3 + pick(seed, 3)];
         for (int i = 0; i <= inputs; i++)
@@ -94,6 +89,17 @@ static Schedule *random_schedule(Arena *arena, uint32_t *seed, int calls)
         Kernel *kernel = make_kernel(arena, inputs, lengths, pick(seed, 4) < sharing, alias);
         add_call(arena, schedule, kernel, arguments);
     }
+}
+
+static Schedule *random_schedule(Arena *arena, uint32_t *seed, int calls)
+{
+    Schedule *schedule = ARENA_NEW(arena, Schedule);
+    int64_t common = 1 + pick(seed, 100);
+    for (int i = 0; i < 3; i++)
+        add_slot(arena, schedule, SLOT_INPUT, i, common);
+    for (int i = 0; i < 3; i++)
+        add_slot(arena, schedule, SLOT_STATE, i, common);
+    add_random_calls(arena, schedule, seed, calls);
     return schedule;
 }
 
@@ -133,8 +139,9 @@ static void check_memory(const Schedule *schedule)
     cr_assert(schedule->arena_bytes <= largest);
 }
 
-static bool slots_meet(const Slot *a, const Slot *b)
+static bool slots_meet(Slot *first, Slot *second)
 {
+    const Slot *a = slot_whole(first), *b = slot_whole(second);
     if (a->kind != b->kind)
         return false;
     return a->kind == SLOT_TEMPORARY ? meet(a, b) : a->index == b->index;
@@ -199,6 +206,164 @@ Test(plan, chain)
         cr_assert(schedule.parallel);
         for (int i = 0; i < 10; i++)
             cr_assert_eq(schedule.calls[i].barrier, i > 0);
+        arena_destroy(arena);
+    }
+}
+
+/* ---- repeats ---- */
+
+enum { CELL = 64, STEPS = 3 };
+
+static Slot *add_part(Arena *arena, Slot *whole, int64_t bytes, Affine at)
+{
+    Slot *part = ARENA_NEW(arena, Slot);
+    *part = (Slot){.kind = SLOT_PART, .bytes = bytes, .whole = whole, .at = at};
+    part->name = whole->name;
+    return part;
+}
+
+static Slot *add_hidden_slot(Arena *arena, Schedule *schedule, int64_t elements)
+{
+    Slot *slot = add_slot(arena, schedule, SLOT_TEMPORARY, 0, elements);
+    schedule->slot_count--; /* so that no other call reads it */
+    schedule->slots[schedule->slot_count] = NULL;
+    return slot;
+}
+
+static void show_slot(Arena *arena, Schedule *schedule, Slot *slot)
+{
+    schedule->slots = arena_grow(arena, schedule->slots, schedule->slot_count,
+                                 &schedule->slot_capacity, sizeof *schedule->slots);
+    schedule->slots[schedule->slot_count++] = slot;
+}
+
+/* A call that writes `to`, and reads `from` unless it is NULL. */
+static void add_step(Arena *arena, Schedule *schedule, uint32_t *seed, Slot *from, Slot *to)
+{
+    int inputs = from != NULL;
+    Slot **arguments = ARENA_ARRAY(arena, Slot *, 2);
+    arguments[0] = from;
+    arguments[inputs] = to;
+    int64_t lengths[2] = {arguments[0]->bytes / 4, to->bytes / 4};
+    add_call(arena, schedule, make_kernel(arena, inputs, lengths, pick(seed, 2), pick(seed, 2)),
+             arguments);
+}
+
+/* A repeat of calls. One temporary has two sides: written before, read from one side and written to
+ * the other in every step, read in the end. Another is a stack, of which each step writes a part.
+ */
+static void add_loop(Arena *arena, Schedule *schedule, uint32_t *seed, int depth)
+{
+    int64_t elements = 16 * (1 + pick(seed, 8)), bytes = 4 * elements;
+    Slot *sides = add_hidden_slot(arena, schedule, 2 * elements);
+    Slot *stack = add_hidden_slot(arena, schedule, STEPS * elements);
+    Var *step = ARENA_ARRAY(arena, Var, 2), *side = step + 1;
+    *step = (Var){"t", schedule->next_var++};
+    *side = (Var){"s", schedule->next_var++};
+    Affine here = affine_var(arena, side, bytes), there = affine_scale(arena, here, -1);
+    add_step(arena, schedule, seed, NULL, add_part(arena, sides, bytes, affine_number(0)));
+    int first = schedule->call_count;
+    add_random_calls(arena, schedule, seed, pick(seed, 9));
+    if (depth < 2 && pick(seed, 2))
+        add_loop(arena, schedule, seed, depth + 1);
+    add_random_calls(arena, schedule, seed, pick(seed, 3));
+    add_step(arena, schedule, seed, add_part(arena, sides, bytes, here),
+             add_part(arena, sides, bytes, affine_add(arena, there, affine_number(bytes))));
+    add_random_calls(arena, schedule, seed, pick(seed, 3));
+    add_step(arena, schedule, seed, schedule->slots[schedule->slot_count - 1],
+             add_part(arena, stack, bytes, affine_var(arena, step, bytes)));
+    add_random_calls(arena, schedule, seed, pick(seed, 3));
+    schedule->repeats = arena_grow(arena, schedule->repeats, schedule->repeat_count,
+                                   &schedule->repeat_capacity, sizeof *schedule->repeats);
+    schedule->repeats[schedule->repeat_count++] =
+        (Repeat){first, schedule->call_count, STEPS, depth, step, side};
+    Slot *last = add_part(arena, sides, bytes, affine_number(STEPS % 2 * bytes));
+    add_step(arena, schedule, seed, last,
+             add_slot(arena, schedule, SLOT_TEMPORARY, 0, 1 + pick(seed, 100)));
+    add_step(arena, schedule, seed, stack, schedule->slots[3]);
+    show_slot(arena, schedule, sides);
+    show_slot(arena, schedule, stack);
+}
+
+/* What runs, step by step: memory is told whose bytes it holds, and whoever reads is asked. */
+typedef struct Timeline {
+    const Schedule *schedule;
+    const Slot **owner; /* of each CELL of the arena */
+    const Call *calls[1024];
+    int count, last_barrier;
+    int64_t steps[8];
+} Timeline;
+
+static int64_t part_offset(const Timeline *timeline, const Slot *slot)
+{
+    if (slot->kind != SLOT_PART)
+        return 0;
+    int64_t at = slot->at.constant;
+    for (int r = 0; r < timeline->schedule->repeat_count; r++) {
+        const Repeat *repeat = &timeline->schedule->repeats[r];
+        at += affine_factor(slot->at, repeat->step) * timeline->steps[r];
+        at += affine_factor(slot->at, repeat->side) * (timeline->steps[r] % 2);
+    }
+    return at;
+}
+
+static void touch(Timeline *timeline, const Call *call, int argument)
+{
+    Slot *slot = call->arguments[argument], *whole = slot_whole(slot);
+    if (whole->kind != SLOT_TEMPORARY)
+        return;
+    int64_t from = whole->offset + part_offset(timeline, slot);
+    for (int64_t at = from / CELL; at * CELL < from + slot->bytes; at++) {
+        if (call->kernel->arguments[argument]->written)
+            timeline->owner[at] = whole;
+        else
+            cr_assert(timeline->owner[at] == whole, "%s is read, but overwritten", slot->name);
+    }
+}
+
+static void run_call(Timeline *timeline, const Call *call)
+{
+    if (call->barrier)
+        timeline->last_barrier = timeline->count;
+    for (int i = timeline->last_barrier; i < timeline->count; i++)
+        cr_assert_not(conflict(timeline->calls[i], call), "two calls are not separated");
+    for (int a = 0; a < call->kernel->argument_count; a++)
+        touch(timeline, call, a);
+    cr_assert(timeline->count < 1024);
+    timeline->calls[timeline->count++] = call;
+}
+
+static void run_calls(Timeline *timeline, int first, int end, const Repeat *outer)
+{
+    for (int i = first; i < end;) {
+        const Repeat *repeat = schedule_repeat_at(timeline->schedule, i, outer);
+        if (!repeat) {
+            run_call(timeline, &timeline->schedule->calls[i++]);
+            continue;
+        }
+        int64_t *step = &timeline->steps[repeat - timeline->schedule->repeats];
+        for (*step = 0; *step < repeat->count; ++*step)
+            run_calls(timeline, repeat->first, repeat->end, repeat);
+        i = repeat->end;
+    }
+}
+
+/* Whoever reads finds what was last written for him, and waits for it. */
+Test(plan, repeats)
+{
+    uint32_t seed = 3;
+    for (int i = 0; i < 300; i++) {
+        Arena *arena = arena_create();
+        Schedule *schedule = random_schedule(arena, &seed, 1 + pick(&seed, 9));
+        for (int loops = pick(&seed, 3); loops >= 0; loops--)
+            add_loop(arena, schedule, &seed, 1);
+        add_random_calls(arena, schedule, &seed, pick(&seed, 9));
+        plan_schedule(arena, schedule);
+        check_memory(schedule);
+        Timeline *timeline = ARENA_NEW(arena, Timeline);
+        timeline->schedule = schedule;
+        timeline->owner = ARENA_ARRAY(arena, const Slot *, schedule->arena_bytes / CELL + 1);
+        run_calls(timeline, 0, schedule->call_count, NULL);
         arena_destroy(arena);
     }
 }
