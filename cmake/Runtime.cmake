@@ -5,14 +5,17 @@
 #   probe.o               what `ingot check` runs instead of it
 #   team_pthreads.o, team_openmp.o, team_none.o, team_host.o    one of them is linked
 #   calm_openmp.o         with team_openmp.o into a standalone program
-# The files are linked into users' programs, so they are always optimised, whatever the build type.
+# The files are linked into users' programs, so they are always optimised, whatever the build type: for
+# speed where data or calls pass through, for size elsewhere.
+set(INGOT_RUNTIME_FAST convert dataset element event_count inflate instance number order profile team team_host team_none
+  team_openmp team_pthreads tensor_file_csv training)
 set(INGOT_TRIPLES x86_64-linux-gnu aarch64-linux-gnu arm-linux-gnueabihf)
 set(INGOT_HOST ${CMAKE_C_LIBRARY_ARCHITECTURE})
 if(NOT INGOT_HOST)
   set(INGOT_HOST ${CMAKE_HOST_SYSTEM_PROCESSOR}-linux-gnu)
 endif()
 
-set(runtime_flags -std=gnu11 -O2 -DNDEBUG -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections
+set(runtime_flags -std=gnu11 -DNDEBUG -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections
   -fno-asynchronous-unwind-tables -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -I${CMAKE_SOURCE_DIR}
   ${INGOT_WARNINGS})
 
@@ -43,11 +46,14 @@ function(runtime_for triple compiler archiver)
       set(object ${folder}/objects/${name}.o)
       list(APPEND inside ${object})
     endif()
-    set(openmp)
-    if(name STREQUAL team_openmp)
-      set(openmp -fopenmp)
+    set(own_flags -Os)
+    if(name IN_LIST INGOT_RUNTIME_FAST)
+      set(own_flags -O2)
     endif()
-    runtime_object(${compiler} ${source} ${object} ${folder}/objects/${name}.d ${flags} ${openmp})
+    if(name STREQUAL team_openmp)
+      list(APPEND own_flags -fopenmp)
+    endif()
+    runtime_object(${compiler} ${source} ${object} ${folder}/objects/${name}.d ${flags} ${own_flags})
   endforeach()
   set(archive ${folder}/libingot_runtime.a)
   add_custom_command(OUTPUT ${archive}

@@ -121,6 +121,18 @@ static void build_part(const ObjectPart *object, const Part *part)
         build_model(object);
 }
 
+/* Each function in a section of its own, so that the linker can leave out what nobody calls. */
+static void separate_functions(const ObjectPart *object)
+{
+    LLVMValueRef function = LLVMGetFirstFunction(object->llvm);
+    for (; function; function = LLVMGetNextFunction(function)) {
+        size_t length;
+        const char *name = LLVMGetValueName2(function, &length);
+        if (!LLVMIsDeclaration(function))
+            LLVMSetSection(function, arena_print(object->arena, ".text.%.*s", (int)length, name));
+    }
+}
+
 static void optimise(LLVMModuleRef llvm, LLVMTargetMachineRef machine)
 {
     char *error = NULL;
@@ -164,6 +176,7 @@ static void compile_part(const Work *work, Part *part)
                          .llvm = llvm};
     object.prefix = public_identifier(object.arena, work->module->program->name);
     build_part(&object, part);
+    separate_functions(&object);
     optimise(llvm, machine);
     write_part(part, llvm, machine, work->options->emit);
     arena_destroy(object.arena);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "codegen/commands.h"
 #include "codegen/public.h"
 #include "codegen/toolchain.h"
 #include "codegen/weights.h"
@@ -108,6 +109,13 @@ static Words compiler_words(const Link *link)
     return words;
 }
 
+static void add_commands(const Link *link, Words *words)
+{
+    const char *const *name = commands_linked(link->arena, link->module->program);
+    for (; *name; name++)
+        words_add(words, arena_print(link->arena, "-Wl,--undefined=%s", *name));
+}
+
 static void add_objects(const Link *link, Words *words)
 {
     static const char *const teams[] = {[THREADS_PTHREADS] = "team_pthreads.o",
@@ -118,6 +126,16 @@ static void add_objects(const Link *link, Words *words)
         words_add(words, temporary(link, link->objects[i].name));
     words_add(words, toolchain_file(link->arena, &link->toolchain, teams[link->threads]));
     words_add(words, toolchain_file(link->arena, &link->toolchain, "libingot_runtime.a"));
+}
+
+/* What nobody needs goes: functions nobody calls, names of functions that are private to a file,
+ * libraries nothing is taken from. The names of kernels stay, for whoever measures. */
+static void add_thrift(Words *words)
+{
+    words_add(words, "-Wl,--gc-sections");
+    words_add(words, "-Wl,--discard-all");
+    words_add(words, "-Wl,--as-needed");
+    words_add(words, "-Wl,--build-id=none");
 }
 
 static bool run_linker(const Link *link, const Words *words)
@@ -138,9 +156,9 @@ static const char *link_executable(const Link *link, const char *main_object)
     words_add(&words, toolchain_file(link->arena, &link->toolchain, main_object));
     if (link->threads == THREADS_OPENMP)
         words_add(&words, toolchain_file(link->arena, &link->toolchain, "calm_openmp.o"));
+    add_commands(link, &words);
     add_objects(link, &words);
-    words_add(&words, "-Wl,--gc-sections");
-    words_add(&words, "-Wl,--build-id=none");
+    add_thrift(&words);
     if (link->threads == THREADS_OPENMP)
         words_add(&words, "-l:libgomp.a");
     words_add(&words, "-pthread");
@@ -171,8 +189,7 @@ static const char *link_shared(const Link *link, const char *final_path)
     words_add(&words, "-o");
     words_add(&words, made);
     add_objects(link, &words);
-    words_add(&words, "-Wl,--gc-sections");
-    words_add(&words, "-Wl,--build-id=none");
+    add_thrift(&words);
     words_add(&words, "-Wl,-z,defs");
     words_add(&words,
               arena_print(link->arena, "-Wl,--version-script=%s", temporary(link, "exports")));

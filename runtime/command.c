@@ -26,7 +26,8 @@ static void print_help(const Command *command, FILE *to)
             command->model->name, command->model->compiler, command->model->target,
             command->program);
     for (const CommandRow *row = command->rows; row->name; row++)
-        fprintf(to, "  %-10s %s\n", row->name, row->help);
+        if (row->run)
+            fprintf(to, "  %-10s %s\n", row->name, row->help);
     fprintf(to, "\n\"%s COMMAND --help\" lists the options of a command.\n", command->program);
 }
 
@@ -220,7 +221,10 @@ static int dispatch(Command *command, int argc, char **argv)
         command->name = row->name;
         command->argc = argc - 2;
         command->argv = argv + 2;
-        return row->run(command);
+        if (row->run)
+            return row->run(command);
+        command_has(command, row->needs);
+        return command_failed(command);
     }
     return unknown_command(command, word);
 }

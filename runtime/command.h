@@ -17,8 +17,9 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 typedef struct Command Command;
 
 typedef struct CommandRow {
-    const char *name; /* NULL ends a list */
-    int (*run)(Command *command);
+    const char *name;             /* NULL ends a list */
+    int (*run)(Command *command); /* NULL: not linked, since the model lacks what it needs */
+    const char *needs;            /* a function of the model, or NULL */
     const char *help;
 } CommandRow;
 
@@ -42,6 +43,9 @@ int command_evaluate(Command *command);
 int command_infer(Command *command);
 int command_bench(Command *command);
 int command_info(Command *command);
+/* `infer --show`: draws this row of the first input that is a picture. */
+struct Dataset;
+bool command_show_picture(Command *command, const struct Dataset *data, int64_t row);
 struct IngotProfile;
 int command_profile(Command *command, const struct IngotProfile *profile);
 

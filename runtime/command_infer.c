@@ -9,10 +9,11 @@
 #include "runtime/command.h"
 #include "runtime/infer_input.h"
 #include "runtime/infer_output.h"
-#include "runtime/picture.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#pragma weak command_show_picture /* linked only where an input may be one (codegen/commands.c) */
 
 static const Option table[] = {
     {"--input", "[NAME=]FILE", ".npy, .csv or IDX file of rows; once for each input"},
@@ -69,24 +70,10 @@ static int read_options(Command *command, Request *request)
     return which;
 }
 
-/* Draws the first row of the first input that is a picture. */
 static bool show(Command *command, const Dataset *data, int64_t row)
 {
-    for (int32_t i = 0; i < data->count; i++) {
-        const IngotTensor *tensor = data->tensors[i].tensor;
-        int64_t height, width, channels;
-        bool last;
-        if (tensor->type != INGOT_F32 ||
-            !picture_find_size(tensor, &height, &width, &channels, &last))
-            continue;
-        float *pixels = malloc((size_t)data->tensors[i].elements * sizeof *pixels);
-        if (!pixels)
-            return ingot_fail(&command->failure, "there is no memory left");
-        dataset_gather(data, i, &row, 1, pixels);
-        picture_draw(tensor, pixels);
-        free(pixels);
-        return true;
-    }
+    if (command_show_picture)
+        return command_show_picture(command, data, row);
     return ingot_fail(&command->failure, "--show: no input is a picture of up to 32 by 32 pixels");
 }
 

@@ -18,6 +18,12 @@
 
 enum { MOST_THREADS = 1024, ALIGNMENT = 64 };
 
+/* Starting threads takes a few tenths of a millisecond, as long as this much work. Where nobody has
+ * said how many there shall be, none are started before the calls so far could have used them that
+ * long: a program that computes one small thing has none. Multiply-adds, and something for what is
+ * shared without them. */
+enum { WORK_OF_STARTING = 1 << 25, LEAST_WORK = 1 << 20 };
+
 typedef struct MemoryPlan {
     int64_t pool, found, state, arena, scratch, total; /* offsets, and the size */
 } MemoryPlan;
@@ -97,6 +103,7 @@ static IngotInstance *place_instance(const IngotModel *model, const IngotOptions
     instance->arena = block + plan.arena;
     instance->scratch = block + plan.scratch;
     instance->own_team = !options->parallel;
+    instance->patience = instance->own_team && !options->threads ? WORK_OF_STARTING : 0;
     instance->parallel = options->parallel ? options->parallel : ingot_team_default_parallel;
     instance->pool = options->parallel ? options->pool : block + plan.pool;
     instance->threads = threads;
@@ -193,10 +200,19 @@ static void run_member(void *argument, int32_t member, int32_t members)
     float_mode_set(own);
 }
 
+static bool starting_pays(IngotInstance *instance, const IngotFunction *what)
+{
+    if (instance->patience <= 0)
+        return true;
+    int64_t work = what->multiply_adds > LEAST_WORK ? what->multiply_adds : LEAST_WORK;
+    instance->patience -= work < instance->patience ? work : instance->patience;
+    return instance->patience == 0;
+}
+
 static void enter(IngotInstance *instance, const IngotFunction *what, const void *const *inputs,
                   void *const *outputs)
 {
-    bool alone = !what->parallel || instance->threads == 1;
+    bool alone = !what->parallel || instance->threads == 1 || !starting_pays(instance, what);
     Run run = {{.state = instance->state,
                 .arena = instance->arena,
                 .scratch = instance->scratch,

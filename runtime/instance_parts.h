@@ -19,9 +19,10 @@ struct IngotInstance {
     IngotParallel *parallel;
     void *pool;
     int32_t threads;
-    bool own_team; /* `pool` is that of the linked way */
-    bool owned;    /* the block is ours to free */
-    bool stale;    /* states have changed since the prepared block was filled */
+    int64_t patience; /* work still to be done before threads are started for more */
+    bool own_team;    /* `pool` is that of the linked way */
+    bool owned;       /* the block is ours to free */
+    bool stale;       /* states have changed since the prepared block was filled */
     Failure failure;
 };
 

@@ -2,12 +2,13 @@
 #include "runtime/system.h"
 
 #include "runtime/command.h"
+#include "runtime/linked_commands.h"
 
 extern const IngotModel ingot_descriptor __attribute__((visibility("hidden")));
 
 static const CommandRow commands[] = {
 #include "runtime/commands.def"
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int main(int argc, char **argv)

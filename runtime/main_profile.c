@@ -2,6 +2,7 @@
 #include "runtime/system.h"
 
 #include "runtime/command.h"
+#include "runtime/linked_commands.h"
 #include "runtime/profile.h"
 
 extern const IngotProfile ingot_profile_descriptor __attribute__((visibility("hidden")));
@@ -13,8 +14,8 @@ static int run_profile(Command *command)
 
 static const CommandRow commands[] = {
 #include "runtime/commands.def"
-    {"profile", run_profile, "where the time goes, kernel by kernel"},
-    {NULL, NULL, NULL},
+    {"profile", run_profile, NULL, "where the time goes, kernel by kernel"},
+    {NULL, NULL, NULL, NULL},
 };
 
 int main(int argc, char **argv)

@@ -33,9 +33,10 @@ bool picture_find_size(const IngotTensor *input, int64_t *height, int64_t *width
     *channels = 1;
     *last = false;
     if (rank == 1) {
-        *width = (int64_t)(sqrt((double)dims[0]) + 0.5);
+        for (*width = 3; *width < LARGEST && *width * *width < dims[0]; ++*width)
+            continue;
         *height = *width;
-        return *width * *width == dims[0] && *width > 2 && *width <= LARGEST;
+        return *width * *width == dims[0];
     }
     if (rank == 3 && is_channels(dims[0])) {
         *channels = dims[0];

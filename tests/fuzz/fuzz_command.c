@@ -14,7 +14,7 @@ enum { WORDS = 12 };
 
 static const CommandRow rows[] = {
 #include "runtime/commands.def"
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 static const char *const commands[][WORDS] = {

@@ -19,7 +19,7 @@ enum { MOST_WORDS = 24 };
 
 static const CommandRow all_commands[] = {
 #include "runtime/commands.def"
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 /* Begins "digits WORDS", split at spaces. */

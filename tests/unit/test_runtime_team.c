@@ -210,9 +210,31 @@ Test(runtime_team, how_many_by_default)
     unsetenv("OMP_NUM_THREADS");
     setenv("INGOT_THREADS", "3", 1);
     IngotInstance *instance = create(0);
-    step(instance);
+    for (int i = 0; i < 100; i++)
+        step(instance);
     cr_assert(has_threads(before + 2));
     ingot_destroy(instance);
+}
+
+/* Unless threads are asked for, a program that has little to do starts none. */
+Test(runtime_team, threads_begin_when_there_is_work_for_them)
+{
+    IngotFunction functions[5];
+    IngotModel model = fake_model;
+    int before = count_threads();
+    memcpy(functions, fake_functions, sizeof functions);
+    model.functions = functions;
+    for (int large = 0; large < 2; large++) {
+        setenv("INGOT_THREADS", "3", 1);
+        functions[3].multiply_adds = large ? 1LL << 40 : 1000;
+        IngotInstance *instance = ingot_create(&model, NULL, NULL);
+        step(instance);
+        cr_assert(has_threads(before + (large ? 2 : 0)));
+        for (int i = 0; i < 100; i++)
+            step(instance);
+        cr_assert(has_threads(before + 2));
+        ingot_destroy(instance);
+    }
 }
 
 /* As many as this process may run on, not as the machine has. */
