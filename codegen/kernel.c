@@ -221,6 +221,45 @@ static void gen_let(Gen *g, const Stmt *stmt)
     g->temps[g->temp_count++] = (TempValue){stmt->temp, value};
 }
 
+/* The value that an offset known before the code runs has in one lane. */
+static int64_t known_value(Gen *g, Affine offset, int lane)
+{
+    int64_t value = offset.constant;
+    for (int i = 0; i < offset.count; i++) {
+        const Binding *binding = binding_of(g, offset.terms[i].var);
+        int64_t factor = offset.terms[i].factor;
+        if (binding->kind == BINDING_NUMBER)
+            value += factor * binding->number;
+        else if (binding->kind == BINDING_LANE)
+            value += factor * lane;
+        else if (binding->kind == BINDING_LANES)
+            value += factor * binding->lanes[lane];
+        else
+            INGOT_BUG("kernel @%s: unravels %s, which is not known yet", g->kernel->name,
+                      offset.terms[i].var->name);
+    }
+    return value;
+}
+
+static void gen_unravel(Gen *g, const Stmt *stmt)
+{
+    if (g->lanes == 1) {
+        int64_t value = known_value(g, stmt->offset, 0);
+        bind_number(g, stmt->var, value / stmt->step);
+        bind_number(g, stmt->inner, value % stmt->step);
+        return;
+    }
+    int64_t *quotients = ARENA_ARRAY(g->arena, int64_t, g->lanes);
+    int64_t *remainders = ARENA_ARRAY(g->arena, int64_t, g->lanes);
+    for (int lane = 0; lane < g->active; lane++) {
+        int64_t value = known_value(g, stmt->offset, lane);
+        quotients[lane] = value / stmt->step;
+        remainders[lane] = value % stmt->step;
+    }
+    *binding_of(g, stmt->var) = (Binding){.kind = BINDING_LANES, .lanes = quotients};
+    *binding_of(g, stmt->inner) = (Binding){.kind = BINDING_LANES, .lanes = remainders};
+}
+
 /* Rounded up to whole vectors, so that the padding behind a partial one exists. */
 static void gen_local(Gen *g, const Stmt *stmt)
 {
@@ -272,6 +311,9 @@ static void gen_stmt(Gen *g, const Stmt *stmt)
         break;
     case STMT_FETCH:
         gen_fetch(g, stmt);
+        break;
+    case STMT_UNRAVEL:
+        gen_unravel(g, stmt);
         break;
     }
 }

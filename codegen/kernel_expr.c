@@ -34,13 +34,13 @@ static Operand gen_number(Gen *g, const Expr *expr)
     return (Operand){LLVMConstInt(type, (unsigned long long)(int64_t)expr->number, 1), false};
 }
 
-/* 0, factor, 2·factor … as a constant vector */
-static LLVMValueRef lane_steps(Gen *g, LLVMTypeRef type, int64_t factor)
+/* A number for each lane as a constant vector. */
+static LLVMValueRef lane_constants(Gen *g, LLVMTypeRef type, const int64_t *numbers)
 {
-    LLVMValueRef *steps = ARENA_ARRAY(g->arena, LLVMValueRef, g->lanes);
+    LLVMValueRef *lanes = ARENA_ARRAY(g->arena, LLVMValueRef, g->lanes);
     for (int lane = 0; lane < g->lanes; lane++)
-        steps[lane] = LLVMConstInt(type, (unsigned long long)(lane * factor), 1);
-    return LLVMConstVector(steps, (unsigned)g->lanes);
+        lanes[lane] = LLVMConstInt(type, (unsigned long long)numbers[lane], 1);
+    return LLVMConstVector(lanes, (unsigned)g->lanes);
 }
 
 /* The value of an affine as an element, in that element's own width. */
@@ -48,6 +48,8 @@ static Operand gen_affine(Gen *g, const Expr *expr)
 {
     LLVMTypeRef type = codegen_type(g->context, expr->element, 1);
     int64_t constant = expr->offset.constant, lane_factor = 0;
+    int64_t *lanes = ARENA_ARRAY(g->arena, int64_t, g->lanes);
+    bool apart = false;
     LLVMValueRef sum = NULL;
     for (int i = 0; i < expr->offset.count; i++) {
         const Term *term = &expr->offset.terms[i];
@@ -56,6 +58,10 @@ static Operand gen_affine(Gen *g, const Expr *expr)
             constant += term->factor * binding->number;
         } else if (binding->kind == BINDING_LANE) {
             lane_factor = term->factor;
+        } else if (binding->kind == BINDING_LANES) {
+            for (int lane = 0; lane < g->lanes; lane++)
+                lanes[lane] += term->factor * binding->lanes[lane];
+            apart = true;
         } else {
             LLVMValueRef value = LLVMBuildIntCast2(g->builder, binding->value, type, 1, "");
             value = LLVMBuildMul(g->builder, value,
@@ -65,10 +71,12 @@ static Operand gen_affine(Gen *g, const Expr *expr)
     }
     LLVMValueRef number = LLVMConstInt(type, (unsigned long long)constant, 1);
     Operand result = {sum ? LLVMBuildAdd(g->builder, sum, number, "") : number, false};
-    if (lane_factor == 0)
+    if (lane_factor == 0 && !apart)
         return result;
-    LLVMValueRef lanes = lane_steps(g, type, lane_factor);
-    return (Operand){LLVMBuildAdd(g->builder, gen_splat(g, result), lanes, ""), true};
+    for (int lane = 0; lane < g->lanes; lane++)
+        lanes[lane] += lane * lane_factor;
+    LLVMValueRef steps = lane_constants(g, type, lanes);
+    return (Operand){LLVMBuildAdd(g->builder, gen_splat(g, result), steps, ""), true};
 }
 
 static Operand gen_temp(Gen *g, const Expr *expr)

@@ -5,10 +5,10 @@
  * instruction.
  *
  * In a vector loop the elements of the lanes lie side by side (one vector access), all in one place
- * (one value for all lanes), backwards (a vector access and a shuffle), or anywhere (lane after
- * lane). A partial vector must not touch memory behind its last lane: it is masked where the
- * processor has cheap masks, else put together from smaller pieces, 5 lanes being 4 and 1. Locals
- * have padding and are always accessed whole.
+ * (one value for all lanes), backwards (a vector access and a shuffle), near one another (see
+ * kernel_pattern.c), or anywhere (lane after lane). A partial vector must not touch memory behind
+ * its last lane: it is masked where the processor has cheap masks, else put together from smaller
+ * pieces, 5 lanes being 4 and 1. Locals have padding and are always accessed whole.
  *
  * bool is one byte in memory, not 0 meaning true, and one bit in a value. */
 #include "codegen/kernel_parts.h"
@@ -60,6 +60,7 @@ static LLVMValueRef scale_index(Gen *g, LLVMValueRef index, int64_t factor)
 /* An offset taken apart by what its variables are bound to. */
 typedef struct Parts {
     int64_t constant, lane_factor;
+    int64_t *lanes; /* of variables that have a number for each lane; or NULL */
     int count;
     Term terms[64]; /* of variables known only when the code runs, outermost loop first */
 } Parts;
@@ -75,10 +76,34 @@ static void add_term(const Gen *g, Parts *parts, const Term *term)
     parts->terms[place] = *term;
 }
 
+static void add_lanes(const Gen *g, Parts *parts, int64_t factor, const int64_t *numbers)
+{
+    if (!parts->lanes)
+        parts->lanes = ARENA_ARRAY(g->arena, int64_t, g->lanes);
+    for (int lane = 0; lane < g->active; lane++)
+        parts->lanes[lane] += factor * numbers[lane];
+}
+
+/* Lanes counted from lane 0; evenly spaced ones are told by their factor alone. */
+static void finish_lanes(const Gen *g, Parts *parts)
+{
+    int64_t *lanes = parts->lanes, first = lanes[0];
+    parts->constant += first;
+    bool even = true;
+    for (int lane = 0; lane < g->active; lane++) {
+        lanes[lane] += lane * parts->lane_factor - first;
+        even = even && lanes[lane] == lane * lanes[1];
+    }
+    parts->lane_factor = even && g->active > 1 ? lanes[1] : 0;
+    if (even)
+        parts->lanes = NULL;
+}
+
 static void split_offset(const Gen *g, Affine offset, Parts *parts)
 {
     parts->constant = offset.constant;
     parts->lane_factor = 0;
+    parts->lanes = NULL;
     parts->count = 0;
     for (int i = 0; i < offset.count; i++) {
         const Term *term = &offset.terms[i];
@@ -87,12 +112,16 @@ static void split_offset(const Gen *g, Affine offset, Parts *parts)
             parts->constant += term->factor * binding->number;
         else if (binding->kind == BINDING_LANE)
             parts->lane_factor = term->factor;
+        else if (binding->kind == BINDING_LANES)
+            add_lanes(g, parts, term->factor, binding->lanes);
         else if (binding->kind == BINDING_VALUE)
             add_term(g, parts, term);
         else
             INGOT_BUG("kernel @%s: variable %s is used outside of its loop", g->kernel->name,
                       term->var->name);
     }
+    if (parts->lanes)
+        finish_lanes(g, parts);
 }
 
 /* Scratch and locals begin at a multiple of 64; arguments may be anything their element allows. */
@@ -120,6 +149,7 @@ Place gen_place(Gen *g, const Buffer *buffer, Affine offset, const Expr *dynamic
     Place place = {.buffer = buffer,
                    .pointer = base_pointer(g, buffer),
                    .lane_factor = parts.lane_factor,
+                   .lanes = parts.lanes,
                    .alignment = known_alignment(g, buffer, &parts, dynamic != NULL)};
     for (int i = 0; i < parts.count; i++) {
         LLVMValueRef index = g->bindings[parts.terms[i].var->id].value;
@@ -145,9 +175,9 @@ Place gen_place(Gen *g, const Buffer *buffer, Affine offset, const Expr *dynamic
     return place;
 }
 
-/* `lane` elements further on, as the place's lanes lie. */
-static LLVMValueRef lane_pointer(Gen *g, const Place *place, int lane)
+LLVMValueRef gen_lane_pointer(Gen *g, const Place *place, int lane)
 {
+    int64_t apart = place->lanes ? place->lanes[lane] : lane * place->lane_factor;
     LLVMValueRef pointer = place->pointer;
     if (place->dynamic_lanes) {
         LLVMValueRef index =
@@ -155,10 +185,9 @@ static LLVMValueRef lane_pointer(Gen *g, const Place *place, int lane)
         index = LLVMBuildExtractElement(g->builder, place->dynamic_lanes, index, "");
         pointer = step_pointer(g, place->buffer->element, pointer, index);
     }
-    if (lane * place->lane_factor == 0)
+    if (apart == 0)
         return pointer;
-    return step_pointer(g, place->buffer->element, pointer,
-                        gen_index(g, lane * place->lane_factor));
+    return step_pointer(g, place->buffer->element, pointer, gen_index(g, apart));
 }
 
 /* Plain accesses of `lanes` elements side by side. */
@@ -199,12 +228,12 @@ static LLVMValueRef lane_numbers(Gen *g, int first, int count, int total)
     return LLVMConstVector(numbers, (unsigned)total);
 }
 
-static LLVMValueRef active_mask(Gen *g)
+static LLVMValueRef first_mask(Gen *g, int count)
 {
     LLVMTypeRef bit = LLVMInt1TypeInContext(g->context);
     LLVMValueRef *bits = ARENA_ARRAY(g->arena, LLVMValueRef, g->lanes);
     for (int i = 0; i < g->lanes; i++)
-        bits[i] = LLVMConstInt(bit, i < g->active, 0);
+        bits[i] = LLVMConstInt(bit, i < count, 0);
     return LLVMConstVector(bits, (unsigned)g->lanes);
 }
 
@@ -246,11 +275,10 @@ static int largest_piece(int lanes)
     return piece;
 }
 
-static LLVMValueRef piece_pointer(Gen *g, const Place *place, int first)
+static LLVMValueRef piece_pointer(Gen *g, const Place *place, LLVMValueRef pointer, int first)
 {
-    return first == 0
-               ? place->pointer
-               : step_pointer(g, place->buffer->element, place->pointer, gen_index(g, first));
+    return first == 0 ? pointer
+                      : step_pointer(g, place->buffer->element, pointer, gen_index(g, first));
 }
 
 /* `vector` with the lanes of `piece` (count of them) at `first`. */
@@ -271,18 +299,20 @@ static LLVMValueRef insert_piece(Gen *g, LLVMValueRef vector, LLVMValueRef piece
                                   LLVMConstVector(numbers, (unsigned)g->lanes), "");
 }
 
-static LLVMValueRef load_partial(Gen *g, const Place *place)
+LLVMValueRef gen_load_first(Gen *g, const Place *place, LLVMValueRef pointer, int total)
 {
     LLVMTypeRef type = memory_type(g, place->buffer->element, g->lanes);
+    if (total == g->lanes)
+        return load_lanes(g, place, pointer, total, element_alignment(place));
     if (masks_load(g, place)) {
-        LLVMValueRef in[3] = {place->pointer, active_mask(g), LLVMConstNull(type)};
+        LLVMValueRef in[3] = {pointer, first_mask(g, total), LLVMConstNull(type)};
         return call_masked(g, "llvm.masked.load", type, in, 3, 1, element_alignment(place));
     }
     LLVMValueRef vector = LLVMConstNull(type);
-    for (int first = 0; first < g->active;) {
-        int count = largest_piece(g->active - first);
-        LLVMValueRef piece =
-            load_lanes(g, place, piece_pointer(g, place, first), count, element_alignment(place));
+    for (int first = 0; first < total;) {
+        int count = largest_piece(total - first);
+        LLVMValueRef piece = load_lanes(g, place, piece_pointer(g, place, pointer, first), count,
+                                        element_alignment(place));
         vector = insert_piece(g, vector, piece, first, count);
         first += count;
     }
@@ -292,7 +322,7 @@ static LLVMValueRef load_partial(Gen *g, const Place *place)
 static void store_partial(Gen *g, const Place *place, LLVMValueRef value)
 {
     if (g->target->masked) {
-        LLVMValueRef in[3] = {value, place->pointer, active_mask(g)};
+        LLVMValueRef in[3] = {value, place->pointer, first_mask(g, g->active)};
         call_masked(g, "llvm.masked.store", LLVMTypeOf(value), in, 3, 2, element_alignment(place));
         return;
     }
@@ -304,7 +334,8 @@ static void store_partial(Gen *g, const Place *place, LLVMValueRef value)
         else
             piece = LLVMBuildShuffleVector(g->builder, value, LLVMGetPoison(LLVMTypeOf(value)),
                                            lane_numbers(g, first, count, count), "");
-        store_lanes(g, piece, piece_pointer(g, place, first), element_alignment(place));
+        store_lanes(g, piece, piece_pointer(g, place, place->pointer, first),
+                    element_alignment(place));
         first += count;
     }
 }
@@ -337,7 +368,7 @@ static LLVMValueRef load_anywhere(Gen *g, const Place *place)
     LLVMValueRef vector = LLVMConstNull(memory_type(g, place->buffer->element, g->lanes));
     for (int lane = 0; lane < g->active; lane++) {
         LLVMValueRef value =
-            load_lanes(g, place, lane_pointer(g, place, lane), 1, element_alignment(place));
+            load_lanes(g, place, gen_lane_pointer(g, place, lane), 1, element_alignment(place));
         vector = LLVMBuildInsertElement(g->builder, vector, value, lane_number(g, lane), "");
     }
     return vector;
@@ -346,22 +377,20 @@ static LLVMValueRef load_anywhere(Gen *g, const Place *place)
 static LLVMValueRef load_side_by_side(Gen *g, const Place *place)
 {
     return is_whole(g, place) ? load_lanes(g, place, place->pointer, g->lanes, place->alignment)
-                              : load_partial(g, place);
+                              : gen_load_first(g, place, place->pointer, g->active);
 }
 
 Operand gen_load(Gen *g, const Place *place)
 {
-    bool vector = g->lanes > 1 && (place->lane_factor != 0 || place->dynamic_lanes);
+    bool vector = g->lanes > 1 && (place->lane_factor != 0 || place->lanes || place->dynamic_lanes);
     LLVMValueRef value;
     if (!vector)
         value = load_lanes(g, place, place->pointer, 1, element_alignment(place));
-    else if (place->dynamic_lanes || place->lane_factor > 1 || place->lane_factor < -1)
-        value = load_anywhere(g, place);
-    else if (place->lane_factor == 1)
+    else if (place->lane_factor == 1 && !place->dynamic_lanes)
         value = load_side_by_side(g, place);
-    else if (g->active == g->lanes)
+    else if (place->lane_factor == -1 && !place->dynamic_lanes && g->active == g->lanes)
         value = load_backwards(g, place);
-    else
+    else if (!(value = gen_load_pattern(g, place)))
         value = load_anywhere(g, place);
     return (Operand){from_memory(g, place->buffer->element, value), vector};
 }
@@ -401,7 +430,7 @@ static void store_lane(Gen *g, const Place *place, int lane, StoreMode mode, Ope
                        const Operand *product)
 {
     ElementType element = place->buffer->element;
-    LLVMValueRef pointer = lane_pointer(g, place, lane), result = gen_lane(g, value, lane);
+    LLVMValueRef pointer = gen_lane_pointer(g, place, lane), result = gen_lane(g, value, lane);
     if (mode != STORE_SET) {
         LLVMValueRef old = load_lanes(g, place, pointer, 1, element_alignment(place));
         old = from_memory(g, element, old);
@@ -417,7 +446,8 @@ void gen_store(Gen *g, const Place *place, StoreMode mode, Operand value, const 
         store_side_by_side(g, place, mode, value, product);
         return;
     }
-    bool one_place = place->lane_factor == 0 && !place->dynamic_lanes && mode == STORE_SET;
+    bool one_place =
+        place->lane_factor == 0 && !place->lanes && !place->dynamic_lanes && mode == STORE_SET;
     for (int lane = one_place ? g->active - 1 : 0; lane < g->active; lane++)
         store_lane(g, place, lane, mode, value, product);
 }

@@ -6,13 +6,20 @@
 #include "codegen/kernel.h"
 #include "codegen/vector_math.h"
 
-typedef enum BindingKind { BINDING_NONE, BINDING_NUMBER, BINDING_VALUE, BINDING_LANE } BindingKind;
+typedef enum BindingKind {
+    BINDING_NONE,
+    BINDING_NUMBER,
+    BINDING_VALUE,
+    BINDING_LANE,  /* the lane's number */
+    BINDING_LANES, /* a number for each lane */
+} BindingKind;
 
 typedef struct Binding { /* what a loop variable stands for where code is being emitted */
     BindingKind kind;
-    int64_t number;     /* NUMBER: its value; VALUE: something it is always a multiple of, or 0 */
-    LLVMValueRef value; /* VALUE: of the index type */
-    int depth;          /* VALUE: how many loops surround it */
+    int64_t number;       /* NUMBER: its value; VALUE: something it is always a multiple of, or 0 */
+    LLVMValueRef value;   /* VALUE: of the index type */
+    int depth;            /* VALUE: how many loops surround it */
+    const int64_t *lanes; /* LANES: of g->lanes lanes, 0 in those that do not count */
 } Binding;
 
 typedef struct Operand { /* the value of an expression */
@@ -30,7 +37,7 @@ typedef struct LocalMemory {
     LLVMValueRef pointer;
 } LocalMemory;
 
-enum { MEMO_SLOTS = 64 };
+enum { MEMO_SLOTS = 64, VECTOR_LANES = 64 };
 
 typedef struct Memo {
     const Expr *expr;
@@ -64,6 +71,7 @@ typedef struct Place { /* where a load or store goes */
     const Buffer *buffer;
     LLVMValueRef pointer;       /* of lane 0 */
     int64_t lane_factor;        /* elements from lane to lane */
+    const int64_t *lanes;       /* or, when not NULL, elements from lane 0 to each lane */
     LLVMValueRef dynamic_lanes; /* further elements, a vector; or NULL */
     unsigned alignment;         /* of pointer, in bytes */
 } Place;
@@ -82,6 +90,17 @@ Place gen_place(Gen *g, const Buffer *buffer, Affine offset, const Expr *dynamic
 /* Asks for the cache line of buffer[offset]. */
 void gen_fetch(Gen *g, const Stmt *fetch);
 Operand gen_load(Gen *g, const Place *place);
+/* `lane` elements further on, as the place's lanes lie. */
+LLVMValueRef gen_lane_pointer(Gen *g, const Place *place, int lane);
+/* `count` elements side by side as the first lanes of a vector of g->lanes; those behind them are
+ * not touched. */
+LLVMValueRef gen_load_first(Gen *g, const Place *place, LLVMValueRef pointer, int count);
+
+/* kernel_pattern.c */
+/* Lanes that lie in a pattern known now, not too far apart: put together from vectors. NULL when it
+ * is not worth it. */
+LLVMValueRef gen_load_pattern(Gen *g, const Place *place);
+
 /* memory = combine(memory, value), lane after lane where lanes may meet. `product`, when not NULL,
  * is multiplied with `value` first, in one step with the addition. */
 void gen_store(Gen *g, const Place *place, StoreMode mode, Operand value, const Operand *product);

@@ -288,6 +288,18 @@ Stmt *stmt_fetch(Arena *arena, Buffer *buffer, FetchMode fetch, Affine offset)
     return stmt;
 }
 
+Stmt *stmt_unravel(Arena *arena, const Var *quotient, const Var *remainder, Affine offset,
+                   int64_t divisor)
+{
+    Stmt *stmt = ARENA_NEW(arena, Stmt);
+    stmt->kind = STMT_UNRAVEL;
+    stmt->var = quotient;
+    stmt->inner = remainder;
+    stmt->offset = offset;
+    stmt->step = divisor;
+    return stmt;
+}
+
 Stmt *stmt_append(Stmt *list, Stmt *tail)
 {
     if (!list)

@@ -31,8 +31,8 @@
  *         unroll    written out; its variable is a number inside
  *         vector    at once: the iterations are the lanes of one vector. `vector v = 0..5 of 8`
  * uses 5 lanes of 8. At most one surrounds a statement, it starts at 0 with step 1, and holds only
- * stores and lets parallel  shared out among the team, a contiguous run of iterations to each
- * member; directly nested parallel loops (nothing else in the outer one's body) are shared out
+ * stores, lets and unravels parallel  shared out among the team, a contiguous run of iterations to
+ * each member; directly nested parallel loops (nothing else in the outer one's body) are shared out
  * together. Iterations write disjoint places. A kernel whose body has a parallel loop consists of
  * parallel loops only at its top; all others run on one member.
  *
@@ -120,6 +120,10 @@ typedef enum StmtKind {
     STMT_LOCAL,
     STMT_FETCH, /* asks for the cache line of buffer[offset], which may lie outside of the buffer;
                    computes nothing */
+    STMT_UNRAVEL, /* `unravel p, c = u + v by 6`: from here to the end of the block p is the
+                     quotient and c the remainder. The offset is of unroll, vector and unravelled
+                     variables alone, and not negative: it is known for each lane before the code
+                     runs */
 } StmtKind;
 typedef enum LoopKind { LOOP_SERIAL, LOOP_UNROLL, LOOP_VECTOR, LOOP_PARALLEL } LoopKind;
 typedef enum StoreMode {
@@ -138,13 +142,13 @@ typedef struct Stmt Stmt;
 struct Stmt {
     StmtKind kind;
     Stmt *next; /* the statement after it in its block */
-    /* loop */
+    /* loop; unravel: var, inner, and the divisor as step */
     LoopKind loop;
-    const Var *var;
+    const Var *var, *inner;
     int64_t begin, end, step;
     int lanes; /* vector: width of the vector, ≥ end - begin */
     Stmt *body;
-    /* store, fetch; local: buffer */
+    /* store, fetch; local: buffer; unravel: offset */
     Buffer *buffer;
     Affine offset;
     Expr *dynamic;
@@ -294,6 +298,8 @@ Stmt *stmt_store(Arena *arena, StoreMode mode, Buffer *buffer, Affine offset, Ex
 Stmt *stmt_let(Arena *arena, const Temp *temp, Expr *value);
 Stmt *stmt_local(Arena *arena, Buffer *buffer);
 Stmt *stmt_fetch(Arena *arena, Buffer *buffer, FetchMode fetch, Affine offset);
+Stmt *stmt_unravel(Arena *arena, const Var *quotient, const Var *remainder, Affine offset,
+                   int64_t divisor);
 /* Appends `tail` behind the last statement of `list`; either may be NULL; returns the whole. */
 Stmt *stmt_append(Stmt *list, Stmt *tail);
 

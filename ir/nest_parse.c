@@ -8,7 +8,8 @@
  *     vector   = "vector" var "=" N ".." N ["of" N] "{" {statement} "}"
  *     store    = place ("=" | "+=" | "max=" | "min=") expr
  *     place    = %name "[" offset "]"
- *     other    = "local" buffer | "let" %name ":" element "=" expr
+ *     other    = "local" buffer | "let" %name ":" element "=" expr | "fetch" place
+ *              | "unravel" var "," var "=" offset "by" N
  *     expr     = number [":" element] | "index:" element "(" offset ")" | %name | place
  *              | "cast:" element "(" expr ")" | "random:" N "(" expr, … ")" | op "(" expr, … ")"
  *              | "lanes" op var "of" N "(" expr ")"
@@ -102,6 +103,27 @@ static Stmt *parse_fetch(Scope *scope)
     return buffer ? stmt_fetch(scope->reader.arena, buffer, fetch, offset.affine) : NULL;
 }
 
+static Stmt *parse_unravel(Scope *scope)
+{
+    const char *start = reader_next(&scope->reader);
+    const char *quotient = reader_word(&scope->reader, "a loop variable");
+    if (!quotient || !reader_expect(&scope->reader, ","))
+        return NULL;
+    const char *remainder = reader_word(&scope->reader, "a loop variable");
+    Offset offset;
+    int64_t divisor;
+    if (!remainder || !reader_expect(&scope->reader, "=") || !parse_offset(scope, &offset) ||
+        !reader_expect_word(&scope->reader, "by") ||
+        !reader_integer_within(&scope->reader, ELEMENT_LIMIT, &divisor))
+        return NULL;
+    if (offset.dynamic) {
+        reader_error(&scope->reader, start, "an offset known ahead is needed to unravel");
+        return NULL;
+    }
+    const Var *var = scope_bind_var(scope, quotient), *inner = scope_bind_var(scope, remainder);
+    return stmt_unravel(scope->reader.arena, var, inner, offset.affine, divisor);
+}
+
 static Stmt *parse_store(Scope *scope)
 {
     Offset offset;
@@ -161,8 +183,8 @@ static Stmt *parse_statement(Scope *scope)
     if (reader_at(&scope->reader, "%"))
         return parse_store(scope);
     static const char *const words[] = {"for", "unroll", "vector", "parallel",
-                                        "let", "local",  "fetch"};
-    enum { LOOPS = 4, LET = 4, LOCAL = 5, FETCH = 6, WORDS = 7 };
+                                        "let", "local",  "fetch",  "unravel"};
+    enum { LOOPS = 4, LET = 4, LOCAL = 5, FETCH = 6, UNRAVEL = 7, WORDS = 8 };
     const char *start = reader_next(&scope->reader);
     const char *word = reader_word(&scope->reader, "a statement");
     if (!word)
@@ -176,6 +198,8 @@ static Stmt *parse_statement(Scope *scope)
         return parse_local(scope);
     if (strcmp(word, words[FETCH]) == 0)
         return parse_fetch(scope);
+    if (strcmp(word, words[UNRAVEL]) == 0)
+        return parse_unravel(scope);
     reader_unknown(&scope->reader, start, "statement", word, words, WORDS);
     return NULL;
 }

@@ -230,6 +230,19 @@ static void print_loop_head(Printer *printer, const Stmt *loop)
     text_add(printer->text, " {");
 }
 
+/* The offset before its names are in scope. */
+static void print_unravel(Printer *printer, const Stmt *stmt)
+{
+    size_t start = printer->text->length;
+    print_offset(printer, stmt->offset, NULL, 0);
+    const char *offset = arena_copy_text(printer->arena, printer->text->data + start);
+    printer->text->length = start;
+    const char *quotient = name_bind(printer, stmt->var, stmt->var->name, true);
+    const char *remainder = name_bind(printer, stmt->inner, stmt->inner->name, true);
+    text_print(printer->text, "unravel %s, %s = %s by %lld", quotient, remainder, offset,
+               (long long)stmt->step);
+}
+
 static void print_simple(Printer *printer, const Stmt *stmt)
 {
     static const char *const modes[] = {"=", "+=", "max=", "min="};
@@ -255,6 +268,9 @@ static void print_simple(Printer *printer, const Stmt *stmt)
     case STMT_FETCH:
         text_add(printer->text, stmt->fetch == FETCH_FAR ? "fetch far " : "fetch ");
         print_place(printer, stmt->buffer, stmt->offset, NULL, 0);
+        break;
+    case STMT_UNRAVEL:
+        print_unravel(printer, stmt);
         break;
     case STMT_LOOP:
         INGOT_BUG("a loop is no simple statement");

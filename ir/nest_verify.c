@@ -5,7 +5,9 @@
  *   types      stores, lets, operands and results agree; the table's shape column says how
  *   offsets    affine ones lie inside their buffer in every iteration (dynamic ones are left out)
  *   locals     all offsets become numbers when `unroll` and `vector` are written out
- *   vector     from 0 by 1, at most one around a statement, only stores and lets in it, lanes apart
+ *   vector     from 0 by 1, at most one around a statement, only stores, lets and unravels in it,
+ *              lanes apart
+ *   unravel    of what unroll, vector and unravel make known, and not negative
  *   parallel   only parallel loops at the top; nested ones with nothing beside; iterations apart
  *
  * A loop without iterations is allowed (tensors may be empty): what is in it is never reached, so
@@ -22,6 +24,7 @@ typedef struct Entry { /* one name in scope */
     const Var *var;    /* NULL for the others */
     LoopKind loop;
     int64_t first, last; /* values of var */
+    const Stmt *unravel; /* what makes var, when that is no loop */
 } Entry;
 
 typedef struct Check {
@@ -115,6 +118,9 @@ static bool check_local(const Check *check, const Buffer *buffer, Affine offset,
         return CHECK_FAIL(check, "local %%%s has a dynamic offset", buffer->name);
     for (int i = 0; i < offset.count; i++) {
         const Entry *entry = check_find(check, offset.terms[i].var);
+        if (entry && entry->unravel)
+            return CHECK_FAIL(check, "the offset in local %%%s depends on %s, which is unravelled",
+                              buffer->name, entry->var->name);
         if (entry && entry->loop != LOOP_UNROLL && entry->loop != LOOP_VECTOR)
             return CHECK_FAIL(check,
                               "the offset in local %%%s depends on %s, which is not unrolled",
@@ -281,6 +287,18 @@ static bool depends(const Expr *expr, const Var *var)
     return false;
 }
 
+/* May the offset differ between iterations of `var`, of itself or by what is unravelled from it? */
+static bool moves_with(const Check *check, Affine offset, const Var *var)
+{
+    for (int i = 0; i < offset.count; i++) {
+        const Entry *entry = check_find(check, offset.terms[i].var);
+        if (offset.terms[i].var == var ||
+            (entry && entry->unravel && moves_with(check, entry->unravel->offset, var)))
+            return true;
+    }
+    return false;
+}
+
 /* Lanes, and parallel iterations where memory is shared, must not write one place: the offset has
  * to depend on their variables. (That it then differs is not proved here.) */
 static bool check_apart(const Check *check, const Stmt *store)
@@ -290,7 +308,7 @@ static bool check_apart(const Check *check, const Stmt *store)
         bool shared = entry->loop == LOOP_PARALLEL && store->buffer->kind == BUFFER_ARGUMENT;
         if (!entry->var || entry->first >= entry->last || !(shared || entry->loop == LOOP_VECTOR))
             continue;
-        if (affine_factor(store->offset, entry->var) == 0 &&
+        if (!moves_with(check, store->offset, entry->var) &&
             !(store->dynamic && depends(store->dynamic, entry->var)))
             return CHECK_FAIL(check, "%s of %s all store to one place in %%%s",
                               shared ? "parallel iterations" : "vector lanes", entry->var->name,
@@ -339,8 +357,46 @@ static bool check_vector(const Check *check, const Stmt *loop)
         return CHECK_FAIL(check, "vector %s of %d lanes has %lld iterations", loop->var->name,
                           loop->lanes, (long long)loop->end);
     for (const Stmt *stmt = loop->body; stmt; stmt = stmt->next)
-        if (stmt->kind != STMT_STORE && stmt->kind != STMT_LET)
-            return CHECK_FAIL(check, "vector %s holds more than stores and lets", loop->var->name);
+        if (stmt->kind != STMT_STORE && stmt->kind != STMT_LET && stmt->kind != STMT_UNRAVEL)
+            return CHECK_FAIL(check, "vector %s holds more than stores, lets and unravels",
+                              loop->var->name);
+    return true;
+}
+
+static bool check_new_var(const Check *check, const Var *var)
+{
+    if (check_find(check, var))
+        return CHECK_FAIL(check, "variable %s is already that of a loop around", var->name);
+    return (var->id >= 0 && var->id < check->kernel->next_var) ||
+           CHECK_FAIL(check, "variable %s is not one of this kernel", var->name);
+}
+
+static bool check_unravel(Check *check, const Stmt *stmt)
+{
+    int64_t least, greatest, by = stmt->step;
+    if (stmt->var == stmt->inner || !check_new_var(check, stmt->var) ||
+        !check_new_var(check, stmt->inner) || !check_range(check, stmt->offset, &least, &greatest))
+        return false;
+    if (by < 1)
+        return CHECK_FAIL(check, "unravel %s by %lld", stmt->var->name, (long long)by);
+    if (!check->dead && least < 0)
+        return CHECK_FAIL(check, "unravel %s of %lld", stmt->var->name, (long long)least);
+    for (int i = 0; i < stmt->offset.count; i++) {
+        const Entry *entry = check_find(check, stmt->offset.terms[i].var);
+        if (!entry->unravel && entry->loop != LOOP_UNROLL && entry->loop != LOOP_VECTOR)
+            return CHECK_FAIL(check, "unravel %s of %s, which is not unrolled", stmt->var->name,
+                              entry->var->name);
+    }
+    bool whole = least / by == greatest / by;
+    Entry quotient = {.what = stmt->var, .var = stmt->var, .unravel = stmt, .loop = LOOP_UNROLL};
+    Entry remainder = quotient;
+    quotient.first = least / by;
+    quotient.last = greatest / by;
+    remainder.what = remainder.var = stmt->inner;
+    remainder.first = whole ? least % by : 0;
+    remainder.last = whole ? greatest % by : by - 1;
+    check_bind(check, quotient);
+    check_bind(check, remainder);
     return true;
 }
 
@@ -365,10 +421,8 @@ static bool check_block(Check *check, const Stmt *body);
 
 static bool check_loop(Check *check, const Stmt *loop)
 {
-    if (check_find(check, loop->var))
-        return CHECK_FAIL(check, "variable %s is already that of a loop around", loop->var->name);
-    if (loop->var->id < 0 || loop->var->id >= check->kernel->next_var)
-        return CHECK_FAIL(check, "variable %s is not one of this kernel", loop->var->name);
+    if (!check_new_var(check, loop->var))
+        return false;
     if (loop->step < 1)
         return CHECK_FAIL(check, "loop %s has step %lld", loop->var->name, (long long)loop->step);
     if ((loop->loop == LOOP_VECTOR && !check_vector(check, loop)) ||
@@ -416,6 +470,8 @@ static bool check_statement(Check *check, const Stmt *stmt)
         return check_declare(check, stmt->buffer);
     case STMT_FETCH:
         return check_fetch(check, stmt);
+    case STMT_UNRAVEL:
+        return check_unravel(check, stmt);
     }
     return CHECK_FAIL(check, "a statement of unknown kind");
 }

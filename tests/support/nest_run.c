@@ -222,8 +222,24 @@ static void finish_store(Run *run, const Stmt *store, const Pending *pending)
         write_element(run, memory, pending->at, value);
 }
 
-/* A store or let in `count` lanes at once; var NULL: outside of vector loops. */
-static void run_lanes(Run *run, const Stmt *stmt, const Var *var, int count)
+static void run_unravel(Run *run, const Stmt *stmt)
+{
+    int64_t value = affine_value(run, stmt->offset);
+    run->vars[stmt->var->id] = value / stmt->step;
+    run->vars[stmt->inner->id] = value % stmt->step;
+}
+
+/* The variables as they are in this lane at `stmt`. */
+static void enter_lane(Run *run, const Stmt *loop, const Stmt *stmt, int lane)
+{
+    run->vars[loop->var->id] = lane;
+    for (const Stmt *before = loop->body; before != stmt; before = before->next)
+        if (before->kind == STMT_UNRAVEL)
+            run_unravel(run, before);
+}
+
+/* A store or let in `count` lanes at once; loop NULL: outside of vector loops. */
+static void run_lanes(Run *run, const Stmt *stmt, const Stmt *loop, int count)
 {
     Pending pending[LANES_LIMIT];
     Scalar *values = NULL;
@@ -231,8 +247,8 @@ static void run_lanes(Run *run, const Stmt *stmt, const Var *var, int count)
         values = ARENA_ARRAY(run->arena, Scalar, count);
     for (int lane = 0; lane < count && !run->failed; lane++) {
         run->lane = lane;
-        if (var)
-            run->vars[var->id] = lane;
+        if (loop)
+            enter_lane(run, loop, stmt, lane);
         if (values)
             values[lane] = evaluate(run, stmt->value);
         else
@@ -255,7 +271,8 @@ static void run_vector(Run *run, const Stmt *loop)
 {
     int temps = run->temp_count;
     for (const Stmt *stmt = loop->body; stmt && !run->failed; stmt = stmt->next)
-        run_lanes(run, stmt, loop->var, (int)loop->end);
+        if (stmt->kind != STMT_UNRAVEL)
+            run_lanes(run, stmt, loop, (int)loop->end);
     run->temp_count = temps;
 }
 
@@ -279,6 +296,8 @@ static void run_block(Run *run, const Stmt *body)
             run_loop(run, stmt);
         else if (stmt->kind == STMT_LOCAL)
             add_memory(run, stmt->buffer, NULL);
+        else if (stmt->kind == STMT_UNRAVEL)
+            run_unravel(run, stmt);
         else if (stmt->kind != STMT_FETCH)
             run_lanes(run, stmt, NULL, 1);
     }

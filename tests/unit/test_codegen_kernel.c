@@ -230,6 +230,34 @@ Test(codegen_kernel, vectors)
         "mul(%x[v], %x[v]) } }\n");
 }
 
+/* Lanes near one another in a pattern: strides, and short runs behind one another. Arguments end
+ * where the last lane does, so that a load beyond it would be seen by valgrind or a sanitizer. */
+Test(codegen_kernel, patterns)
+{
+    check_everywhere(
+        "kernel @strides(%x: f32[47], inout %y: f32[96]) { vector v = 0..16 {\n"
+        "  %y[v] = %x[2*v] %y[v + 16] = %x[3*v + 1] %y[v + 32] = %x[45 - 3*v] %y[v + 48] = "
+        "%x[32 - 2*v] }\n"
+        "  vector v = 0..11 of 16 { %y[v + 64] = exp(%x[2*v]) }\n"
+        "  vector v = 0..3 of 8 { %y[v + 80] = sin(%x[4*v + 38]) } }\n"
+        "kernel @wide(%x: f64[22], %b: bool[22], inout %y: f64[16]) { vector v = 0..8 {\n"
+        "  %y[v] = %x[3*v] %y[v + 8] = select(%b[3*v], %x[v], 0:f64) } }\n"
+        "kernel @far(%x: f32[400], inout %y: f32[16]) { vector v = 0..16 { %y[v] = %x[25*v] } }\n"
+        "kernel @pool(%x: f32[336], out %y: f32[84], out %z: i32[84], %b: f32[7]) {\n"
+        "  for i = 0..2 { unroll u = 0..32 step 16 { vector v = 0..16 {\n"
+        "    unravel p, c = u + v by 6\n"
+        "    %y[42*i + u + v] = add(%x[168*i + 12*p + c + 6], %b[c]) %z[42*i + 6*p + c] = "
+        "index:i32(3*p - c) } }\n"
+        "  unroll u = 32..42 step 16 { vector v = 0..10 of 16 {\n"
+        "    unravel p, c = u + v by 6 unravel q, d = p by 2 let %t: f32 = %b[c + d]\n"
+        "    %y[42*i + u + v] = sub(%x[168*i + 12*p + c + 84], %t) %z[42*i + 6*p + c] = "
+        "index:i32(5*i + q - d) } } } }\n"
+        "kernel @turned(%x: f32[30], inout %y: f32[30]) { unroll u = 0..30 step 8 {\n"
+        "  unravel n, o = u by 5\n"
+        "  vector v = 0..6 of 8 { unravel p, c = v by 3 %y[3*p - c + n - 4*o + 18] += %x[c + 2*p + "
+        "n + o] } } }\n");
+}
+
 Test(codegen_kernel, dynamic_offsets)
 {
     check_everywhere(

@@ -85,6 +85,14 @@ Test(nest_text, every_form)
                "    }\n"
                "  }\n"
                "  for i = -3..1 step 2 { %y[i + 3] = -0 }\n"
+               "  unroll u = 0..32 step 8 {\n"
+               "    fetch %x[u]\n"
+               "    vector v = 0..8 {\n"
+               "      unravel p, c = u + v + 2 by 6\n"
+               "      unravel p1, c1 = p by 2\n"
+               "      %y[10*p + c] = %x[p1 + 2*c1]\n"
+               "    }\n"
+               "  }\n"
                "}\n"
                "kernel @empty(out %y: f32[0]) {\n"
                "  for i = 0..0 {\n"
@@ -191,6 +199,10 @@ Test(nest_text, errors)
                 "test.nest:1:35: expected \"=\", \"+=\", \"max=\" or \"min=\" instead of \"1\"");
     check_error("kernel @h(out %y: f32[4]) { %y[0] = 1",
                 "test.nest:1:38: expected a statement instead of the end of the text");
+    check_error("kernel @j(out %y: f32[4]) { unravel p, c = 1*(index:i32(0)) by 2 }",
+                "test.nest:1:37: an offset known ahead is needed to unravel");
+    check_error("kernel @k(out %y: f32[4]) { fetch %y[1*(index:i32(0))] }",
+                "test.nest:1:35: an offset known ahead is needed to fetch");
     check_error("kernel @i(out %y: f32[99999999999999]) {}",
                 "test.nest:1:23: this number is too large");
     check_error("", "test.nest:1:1: expected \"kernel\" instead of the end of the text");

@@ -83,7 +83,7 @@ Test(nest_verify, vectors)
     check("vector v = 0..8 of 4 { %y[v] = 0 }", ": vector v of 4 lanes has 8 iterations");
     check("vector v = 0..8 { %y[0] = 0 }", " (v): vector lanes of v all store to one place in %y");
     check("vector v = 0..8 { for i = 0..2 { %y[v] = 0 } }",
-          ": vector v holds more than stores and lets");
+          ": vector v holds more than stores, lets and unravels");
     check("vector v = 1..8 { %y[v] = 0 }", ": vector v does not go from 0 by 1");
     check("%y[0] = lanes max v of 8 (%x[v])", NULL);
     check("%y[0] = lanes mul v of 8 (%x[v])", ": lanes are joined by add, max or min, not mul");
@@ -91,6 +91,26 @@ Test(nest_verify, vectors)
     check("%y[0] = lanes add v of 8 (lanes add u of 4 (%x[v + u]))",
           " (v): lanes stand inside of a vector loop or of other lanes");
     check("for i = 0..2 step 0 { %y[i] = 0 }", ": loop i has step 0");
+}
+
+Test(nest_verify, unravels)
+{
+    check("unroll u = 0..40 step 8 { vector v = 0..8 { unravel p, c = u + v by 5\n"
+          "unravel q, d = p by 2 %y[10*q + 5*d + c] = %x[5*p - c + 4] } }",
+          NULL);
+    check("vector v = 0..8 { unravel p, c = v by 3 %y[15*p] = %x[c] }",
+          NULL); /* that they differ is not proved */
+    check("vector v = 0..8 { unravel p, c = v + 35 by 5 %y[5*p + c] = 0 }",
+          " (v, p, c): offsets 35 to 44 lie outside of %y: f32[40]");
+    check("vector v = 0..5 { unravel p, c = v + 35 by 5 %y[5*p + c] = 0 }", NULL);
+    check("vector v = 0..8 { unravel p, c = 3 by 2 %y[p + c] = 0 }",
+          " (v, p, c): vector lanes of v all store to one place in %y");
+    check("vector v = 0..8 { unravel p, c = v by 0 %y[v] = 0 }", " (v): unravel p by 0");
+    check("vector v = 0..8 { unravel p, c = v - 1 by 2 %y[v] = 0 }", " (v): unravel p of -1");
+    check("for i = 0..8 { unravel p, c = i by 2 %y[2*p + c] = 0 }",
+          " (i): unravel p of i, which is not unrolled");
+    check("local %l: f32[8] vector v = 0..8 { unravel p, c = v by 2 %l[2*p + c] = 0 }",
+          " (v, p, c): the offset in local %l depends on p, which is unravelled");
 }
 
 Test(nest_verify, parallel)
