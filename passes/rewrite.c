@@ -11,12 +11,25 @@ void replace_var(Replace *replace, const Var *var, Affine by)
     replace->by[replace->count++] = by;
 }
 
+/* Does `a` count on from one round of the inner loop to the next? */
+static bool follows_run(Affine a, const Run *run)
+{
+    int64_t inner = run ? affine_factor(a, run->inner) : 0;
+    return inner != 0 && affine_factor(a, run->outer) == inner * run->extent;
+}
+
 Affine rewrite_affine(Arena *arena, Affine a, const Replace *replace)
 {
-    for (int i = 0; i < replace->count; i++)
-        if (affine_factor(a, replace->vars[i]))
-            a = affine_replace(arena, a, replace->vars[i], replace->by[i]);
-    return a;
+    const Run *run = follows_run(a, replace->run) ? replace->run : NULL;
+    for (int i = 0; i < replace->count; i++) {
+        const Var *var = replace->vars[i];
+        if (affine_factor(a, var) && !(run && (var == run->outer || var == run->inner)))
+            a = affine_replace(arena, a, var, replace->by[i]);
+    }
+    if (!run)
+        return a;
+    a = affine_replace(arena, a, run->inner, run->place);
+    return affine_replace(arena, a, run->outer, run->first);
 }
 
 Expr *rewrite_expr(Arena *arena, Expr *expr, const Replace *replace)
@@ -94,7 +107,7 @@ static void visit_expr_affines(const Expr *expr, VisitAffine *visit, void *argum
 void visit_affines(const Stmt *stmt, VisitAffine *visit, void *argument)
 {
     for (; stmt; stmt = stmt->next) {
-        if (stmt->kind == STMT_STORE || stmt->kind == STMT_FETCH)
+        if (stmt->kind == STMT_STORE || stmt->kind == STMT_FETCH || stmt->kind == STMT_UNRAVEL)
             visit(argument, stmt->offset);
         visit_expr_affines(stmt->value, visit, argument);
         visit_expr_affines(stmt->dynamic, visit, argument);

@@ -7,6 +7,14 @@
 
 enum { REPLACE_LIMIT = 8 };
 
+/* Two nested loops whose iterations are numbered through: `extent` of the inner one for each of the
+ * outer one. */
+typedef struct Run {
+    const Var *outer, *inner;
+    int64_t extent;
+    Affine first, place; /* iteration place + extent·first */
+} Run;
+
 typedef struct Replace {
     int count;
     const Var *vars[REPLACE_LIMIT]; /* each becomes… */
@@ -15,6 +23,8 @@ typedef struct Replace {
     Buffer *local_by;               /* …go to this one… */
     Affine local_offset;            /* …at this offset */
     Buffer *const *buffers;         /* by index, what each argument becomes; NULL: arguments stay */
+    const Run *run; /* not NULL: where an offset counts on from one round of the inner loop to the
+                       next, it moves with first and place; elsewhere by `vars` */
 } Replace;
 
 void replace_var(Replace *replace, const Var *var, Affine by);

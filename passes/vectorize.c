@@ -9,6 +9,14 @@
  *
  * Accumulators of reductions inside such a loop get one element a lane.
  *
+ * A loop too short to fill vectors is numbered through with the loop around it, when the output is
+ * contiguous along both (here 6 channels):
+ *
+ *     for i = 0..8 { for j = 0..6 { %y[6*i + j] = mul(%x[12*i + j], %s[j]) } }
+ *
+ *     unroll u = 0..48 step 8 { vector v = 0..8 { unravel p, c = u + v by 6
+ *       %y[u + v] = mul(%x[12*p + c], %s[c]) } }
+ *
  * Along the reduction, when that is what is contiguous (row sums, dot products): several vectors of
  * partial results, which are combined at the end in an order that the shape decides:
  *
@@ -62,6 +70,17 @@ static void look_at_stores(const Stmt *s, Stores *stores)
     }
 }
 
+/* Do all stores move by `extent` with this variable? */
+static bool counts_on(const Stmt *s, const Var *var, int64_t extent)
+{
+    for (; s; s = s->next)
+        if (!counts_on(s->body, var, extent) ||
+            (s->kind == STMT_STORE && s->buffer->kind != BUFFER_LOCAL &&
+             affine_factor(s->offset, var) != extent))
+            return false;
+    return true;
+}
+
 static int expr_work(const Expr *expr)
 {
     if (!expr)
@@ -97,10 +116,60 @@ static Stmt *widen_locals(Vectorizer *z, Stmt *body, int64_t width, Affine lane)
     return body;
 }
 
-/* Wraps each run of stores and lets into `unroll u { vector v { … } }`, leaving locals and loops
- * around them. */
-static Stmt *wrap_leaves(Vectorizer *z, const Stmt *list, const Var *u, const Var *v, int vectors,
-                         int64_t count, int lanes)
+typedef struct Width { /* of a block of lanes: whole vectors, and a last one of which a part counts
+                        */
+    int64_t whole, rest; /* elements */
+    int lanes;
+    const Var *u, *v;
+    const Run *run; /* not NULL: two loops numbered through */
+    const Var *p, *c;
+} Width;
+
+static Affine lane_place(Arena *arena, const Width *width)
+{
+    return affine_add(arena, affine_var(arena, width->u, 1), affine_var(arena, width->v, 1));
+}
+
+typedef struct Uses {
+    const Var *vars[2];
+    bool any;
+} Uses;
+
+static void look_at_uses(void *argument, Affine affine)
+{
+    Uses *uses = argument;
+    for (int i = 0; i < 2; i++)
+        uses->any = uses->any || (uses->vars[i] && affine_factor(affine, uses->vars[i]));
+}
+
+/* `unroll u { vector v { … } }` around stores and lets. */
+static Stmt *wrap_leaf(Vectorizer *z, const Width *width, Stmt *leaf)
+{
+    Arena *arena = z->arena;
+    Uses uses = {.vars = {width->p, width->c}};
+    visit_affines(leaf, look_at_uses, &uses);
+    if (uses.any)
+        leaf = stmt_append(
+            stmt_unravel(arena, width->p, width->c, lane_place(arena, width), width->run->extent),
+            leaf);
+    Stmt *all = NULL;
+    int lanes = width->lanes;
+    if (width->whole > lanes)
+        all = stmt_loop(arena, LOOP_UNROLL, width->u, 0, width->whole, lanes,
+                        stmt_vector(arena, width->v, lanes, lanes, leaf));
+    for (int part = 0; part < 2; part++) {
+        if (part ? !width->rest : width->whole != lanes)
+            continue;
+        Replace at = {0};
+        replace_var(&at, width->u, affine_number(part ? width->whole : 0));
+        all = stmt_append(all, stmt_vector(arena, width->v, part ? width->rest : lanes, lanes,
+                                           rewrite_stmts(arena, leaf, &at)));
+    }
+    return all;
+}
+
+/* Wraps each run of stores and lets, leaving locals and loops around them. */
+static Stmt *wrap_leaves(Vectorizer *z, const Stmt *list, const Width *width)
 {
     Stmt *result = NULL, *run = NULL;
     for (const Stmt *s = list;; s = s->next) {
@@ -111,39 +180,45 @@ static Stmt *wrap_leaves(Vectorizer *z, const Stmt *list, const Var *u, const Va
             run = stmt_append(run, copy);
             continue;
         }
-        if (run) {
-            Stmt *vector = stmt_vector(z->arena, v, count, lanes, run);
-            if (vectors > 1)
-                vector =
-                    stmt_loop(z->arena, LOOP_UNROLL, u, 0, (int64_t)vectors * lanes, lanes, vector);
-            result = stmt_append(result, vector);
-            run = NULL;
-        }
+        if (run)
+            result = stmt_append(result, wrap_leaf(z, width, run));
+        run = NULL;
         if (!s)
             return result;
         Stmt *copy = ARENA_NEW(z->arena, Stmt);
         *copy = *s;
         copy->next = NULL;
         if (s->kind == STMT_LOOP)
-            copy->body = wrap_leaves(z, s->body, u, v, vectors, count, lanes);
+            copy->body = wrap_leaves(z, s->body, width);
         result = stmt_append(result, copy);
     }
 }
 
-/* The body of `loop` for `vectors` vectors from its variable on; `count` of the lanes are real when
- * vectors is 1. */
-static Stmt *vector_body(Vectorizer *z, const Stmt *loop, int vectors, int64_t count, int lanes)
+static Width make_width(Vectorizer *z, int64_t elements, int lanes)
 {
-    const Var *u = kernel_var(z->arena, z->kernel, "u"), *v = kernel_var(z->arena, z->kernel, "v");
-    Affine lane = affine_var(z->arena, v, 1);
-    if (vectors > 1)
-        lane = affine_add(z->arena, affine_var(z->arena, u, 1), lane);
+    return (Width){.whole = elements / lanes * lanes,
+                   .rest = elements % lanes,
+                   .lanes = lanes,
+                   .u = kernel_var(z->arena, z->kernel, "u"),
+                   .v = kernel_var(z->arena, z->kernel, "v")};
+}
+
+static Stmt *widen_body(Vectorizer *z, Stmt *body, const Width *width)
+{
+    int64_t vectors = (width->whole + width->rest + width->lanes - 1) / width->lanes;
+    body = widen_locals(z, body, vectors * width->lanes, lane_place(z->arena, width));
+    return wrap_leaves(z, body, width);
+}
+
+/* The body of `loop` for so many elements from its variable on. */
+static Stmt *vector_body(Vectorizer *z, const Stmt *loop, int64_t elements, int lanes)
+{
+    Width width = make_width(z, elements, lanes);
     Replace replace = {0};
-    replace_var(&replace, loop->var,
-                affine_add(z->arena, affine_var(z->arena, loop->var, 1), lane));
-    Stmt *body = rewrite_stmts(z->arena, loop->body, &replace);
-    body = widen_locals(z, body, (int64_t)vectors * lanes, lane);
-    return wrap_leaves(z, body, u, v, vectors, count, lanes);
+    replace_var(
+        &replace, loop->var,
+        affine_add(z->arena, affine_var(z->arena, loop->var, 1), lane_place(z->arena, &width)));
+    return widen_body(z, rewrite_stmts(z->arena, loop->body, &replace), &width);
 }
 
 static Stmt *along_output(Vectorizer *z, Stmt *loop, int lanes)
@@ -156,23 +231,117 @@ static Stmt *along_output(Vectorizer *z, Stmt *loop, int lanes)
     if (extent >= wide) {
         done = extent / wide * wide;
         all = stmt_loop(arena, LOOP_SERIAL, loop->var, 0, done, wide,
-                        vector_body(z, loop, vectors, lanes, lanes));
+                        vector_body(z, loop, wide, lanes));
     }
     if (extent - done >= lanes) {
         int64_t end = done + (extent - done) / lanes * lanes;
         all = stmt_append(all, stmt_loop(arena, LOOP_SERIAL, loop->var, done, end, lanes,
-                                         vector_body(z, loop, 1, lanes, lanes)));
+                                         vector_body(z, loop, lanes, lanes)));
         done = end;
     }
     bool partial = z->target->masked || z->target->vector_bits >= 256;
     if (extent > done && partial && extent - done > 1) {
         all = stmt_append(all, stmt_loop(arena, LOOP_SERIAL, loop->var, done, extent, extent - done,
-                                         vector_body(z, loop, 1, extent - done, lanes)));
+                                         vector_body(z, loop, extent - done, lanes)));
         done = extent;
     }
     if (extent > done)
         all =
             stmt_append(all, stmt_loop(arena, LOOP_SERIAL, loop->var, done, extent, 1, loop->body));
+    return all;
+}
+
+/* ---- along the output, two loops numbered through ---- */
+
+typedef struct Spread {
+    const Stmt *outer, *inner;
+    int lanes;
+    bool near;
+} Spread;
+
+/* How far apart the lanes of one vector can lie in memory. */
+static void look_at_spread(void *argument, const Expr *load)
+{
+    Spread *spread = argument;
+    if (load->kind != EXPR_LOAD || load->buffer->kind == BUFFER_LOCAL)
+        return;
+    int64_t extent = spread->inner->end, outer = affine_factor(load->offset, spread->outer->var),
+            inner = affine_factor(load->offset, spread->inner->var);
+    if (outer == inner * extent)
+        return;
+    int64_t rounds = (spread->lanes + extent - 1) / extent;
+    int64_t span = (outer < 0 ? -outer : outer) * rounds +
+                   (inner < 0 ? -inner : inner) * (extent < spread->lanes ? extent : spread->lanes);
+    spread->near = spread->near && span <= (int64_t)UNROLL * spread->lanes;
+}
+
+static void look_at_loads(const Stmt *s, Spread *spread)
+{
+    for (; s; s = s->next) {
+        visit_loads(s->value, look_at_spread, spread);
+        if (s->dynamic)
+            spread->near = false;
+        look_at_loads(s->body, spread);
+    }
+}
+
+/* Vectors that so many elements side by side take; a part of one is dear without masks. */
+static int64_t vectors_for(const Vectorizer *z, int64_t elements, int lanes)
+{
+    bool masks = z->target->masked || z->target->vector_bits >= 256;
+    return elements / lanes + (elements % lanes ? (masks ? 1 : 2) : 0);
+}
+
+/* Rounds of the inner loop in one block, so that few vectors are needed for all; 0: it is not
+ * contiguous, or does not pay. */
+static int64_t rounds_at_once(const Vectorizer *z, const Stmt *outer, const Stmt *inner, int lanes)
+{
+    Stores along = {.var = inner->var, .contiguous = true};
+    look_at_stores(inner->body, &along);
+    Spread spread = {outer, inner, lanes, true};
+    look_at_loads(inner->body, &spread);
+    if (!along.any || !along.contiguous || !spread.near ||
+        !counts_on(inner->body, outer->var, inner->end))
+        return 0;
+    int64_t extent = inner->end, rounds = outer->end, best = 0, limit = z->target->registers / 4;
+    int64_t least = rounds * vectors_for(z, extent, lanes) * 4 / 5 + 1; /* a fifth is too little */
+    for (int64_t n = 2; n <= rounds && n * extent <= limit * lanes; n++) {
+        int64_t vectors = rounds / n * vectors_for(z, n * extent, lanes) +
+                          vectors_for(z, rounds % n * extent, lanes);
+        if (vectors > least || (vectors == least && (rounds % n || !best)))
+            continue;
+        least = vectors;
+        best = n;
+    }
+    return best;
+}
+
+static Stmt *run_body(Vectorizer *z, const Stmt *outer, const Stmt *inner, int64_t rounds,
+                      int lanes)
+{
+    Arena *arena = z->arena;
+    Width width = make_width(z, rounds * inner->end, lanes);
+    Affine first = affine_var(arena, outer->var, 1);
+    Run run = {outer->var, inner->var, inner->end, first, lane_place(arena, &width)};
+    width.run = &run;
+    width.p = kernel_var(arena, z->kernel, "p");
+    width.c = kernel_var(arena, z->kernel, "c");
+    Replace replace = {.run = &run};
+    replace_var(&replace, outer->var, affine_add(arena, first, affine_var(arena, width.p, 1)));
+    replace_var(&replace, inner->var, affine_var(arena, width.c, 1));
+    return widen_body(z, rewrite_stmts(arena, inner->body, &replace), &width);
+}
+
+static Stmt *along_run(Vectorizer *z, const Stmt *outer, const Stmt *inner, int64_t rounds,
+                       int lanes)
+{
+    int64_t done = outer->end / rounds * rounds;
+    Stmt *all = stmt_loop(z->arena, LOOP_SERIAL, outer->var, 0, done, rounds,
+                          run_body(z, outer, inner, rounds, lanes));
+    if (done < outer->end)
+        all = stmt_append(all, stmt_loop(z->arena, LOOP_SERIAL, outer->var, done, outer->end,
+                                         outer->end - done,
+                                         run_body(z, outer, inner, outer->end - done, lanes)));
     return all;
 }
 
@@ -324,13 +493,24 @@ static int widest_element(const Stmt *s)
     return widest;
 }
 
+/* No loop alone, nor several nests without a value of their own. */
+static bool is_point(const Stmt *body)
+{
+    return !body || body->kind != STMT_LOOP;
+}
+
 static Stmt *vectorize_loop(Vectorizer *z, Stmt *loop)
 {
-    bool point = !loop->body || loop->body->kind != STMT_LOOP || loop->body->next != NULL;
+    Stmt *inner = loop->body;
+    if (is_plain_loop(loop) && is_plain_loop(inner) && !inner->next && is_point(inner->body) &&
+        !has_vectors(inner->body) && !better_along_reduction(z, inner)) {
+        int lanes = z->target->vector_bits / 8 / widest_element(inner->body);
+        int64_t rounds = rounds_at_once(z, loop, inner, lanes);
+        if (rounds)
+            return along_run(z, loop, inner, rounds, lanes);
+    }
     bool plain = loop->begin == 0 && loop->step == 1;
-    bool mixed =
-        loop->body && loop->body->kind == STMT_LOOP; /* several nests, no value of their own */
-    if (!point || !plain || mixed || has_vectors(loop->body)) {
+    if (!is_point(loop->body) || !plain || has_vectors(loop->body)) {
         loop->body = vectorize_list(z, loop->body);
         return loop;
     }
