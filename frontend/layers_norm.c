@@ -16,11 +16,11 @@ static bool read_epsilon(Layer *layer, double *epsilon)
                                       "expected a number greater than 0, found %.15g", *epsilon);
 }
 
-/* centred / √(variance + ε) */
-static Node *standardize(Function *f, Node *centred, Node *variance, double epsilon)
+/* (x − mean) / √(variance + ε), both given */
+static Node *standardize(Function *f, Node *x, Node *mean, Node *variance, double epsilon)
 {
     Node *scale = graph_unary(f, OP_rsqrt, graph_binary_scalar(f, OP_add, variance, epsilon));
-    return graph_mul(f, centred, scale);
+    return graph_mul(f, graph_sub(f, x, mean), scale);
 }
 
 static Node *scale_and_shift(Layer *layer, Node *x)
@@ -34,22 +34,6 @@ static Node *scale_and_shift(Layer *layer, Node *x)
     return graph_add(f, graph_mul(f, x, weight), bias);
 }
 
-static Node *mean_over(Function *f, Node *x, int count, const int64_t *axes, double elements)
-{
-    Node *sum = graph_reduce(f, OP_reduce_sum, x, count, axes, true);
-    return graph_binary_scalar(f, OP_mul, sum, 1 / elements);
-}
-
-static Node *standardize_over(Function *f, Node *x, int count, const int64_t *axes, double epsilon)
-{
-    double elements = 1;
-    for (int i = 0; i < count; i++)
-        elements *= (double)x->type.dims[axes[i]];
-    Node *centred = graph_sub(f, x, mean_over(f, x, count, axes, elements));
-    Node *variance = mean_over(f, graph_mul(f, centred, centred), count, axes, elements);
-    return standardize(f, centred, variance, epsilon);
-}
-
 Node *layer_layer_norm(Layer *layer)
 {
     Node *x = layer->in[0];
@@ -60,7 +44,7 @@ Node *layer_layer_norm(Layer *layer)
                            layer_shape(layer, x));
     if (!read_epsilon(layer, &epsilon))
         return NULL;
-    return scale_and_shift(layer, standardize_over(layer->builder->f, x, 1, &last, epsilon));
+    return scale_and_shift(layer, graph_normalize(layer->builder->f, x, 1, &last, epsilon));
 }
 
 /* x as [batch, positions, groups, channels / groups] */
@@ -77,7 +61,7 @@ static Node *over_groups(Layer *layer, int64_t groups)
     for (int i = 1; i < rank - 1; i++)
         positions *= x->type.dims[i]; /* no more than all elements, which were checked */
     int64_t dims[] = {x->type.dims[0], positions, groups, channels / groups};
-    Node *y = standardize_over(f, graph_reshape(f, x, 4, dims), 2, axes, epsilon);
+    Node *y = graph_normalize(f, graph_reshape(f, x, 4, dims), 2, axes, epsilon);
     return scale_and_shift(layer, graph_reshape(f, y, rank, x->type.dims));
 }
 
@@ -142,14 +126,12 @@ Node *layer_batch_norm(Layer *layer)
     Node *mean = layer_state(layer, "running_mean", type, false, NULL, initial_constant(0));
     Node *variance = layer_state(layer, "running_variance", type, false, NULL, initial_constant(1));
     if (!layer->builder->training)
-        return scale_and_shift(layer, standardize(f, graph_sub(f, x, mean), variance, epsilon));
+        return scale_and_shift(layer, standardize(f, x, mean, variance, epsilon));
     for (int i = 0; i < last; i++)
         elements *= (double)x->type.dims[i];
-    Node *batch_mean = mean_over(f, x, last, axes, elements);
-    Node *centred = graph_sub(f, x, batch_mean);
-    Node *batch_variance = mean_over(f, graph_mul(f, centred, centred), last, axes, elements);
+    Node *batch_variance = graph_variance(f, x, last, axes);
     double unbiased = elements > 1 ? elements / (elements - 1) : 1;
-    follow(f, mean, batch_mean, momentum);
+    follow(f, mean, graph_mean(f, x, last, axes, true), momentum);
     follow(f, variance, graph_binary_scalar(f, OP_mul, batch_variance, unbiased), momentum);
-    return scale_and_shift(layer, standardize(f, centred, batch_variance, epsilon));
+    return scale_and_shift(layer, graph_normalize(f, x, last, axes, epsilon));
 }

@@ -205,6 +205,23 @@ Node *graph_reduce_all(Function *f, Op op, Node *x)
     return x ? graph_reduce(f, op, x, x->type.rank, all, false) : NULL;
 }
 
+Node *graph_mean(Function *f, Node *x, int axis_count, const int64_t *axes, bool keep)
+{
+    double elements = 1;
+    if (!x)
+        return NULL;
+    for (int i = 0; i < axis_count; i++)
+        elements *= (double)x->type.dims[axes[i]];
+    Node *sum = graph_reduce(f, OP_reduce_sum, x, axis_count, axes, keep);
+    return graph_binary_scalar(f, OP_mul, sum, elements > 0 ? 1 / elements : 0);
+}
+
+Node *graph_variance(Function *f, Node *x, int axis_count, const int64_t *axes)
+{
+    Node *centred = graph_sub(f, x, graph_mean(f, x, axis_count, axes, true));
+    return graph_mean(f, graph_mul(f, centred, centred), axis_count, axes, true);
+}
+
 Node *graph_argmax(Function *f, Node *x, int64_t axis)
 {
     Attr attr = {0};
@@ -415,4 +432,11 @@ Node *graph_scatter_add(Function *f, Node *updates, Node *rows, int rank, const 
 Node *graph_softmax(Function *f, Op op, Node *x, int64_t axis)
 {
     return with_list(f, op, x, 1, &axis);
+}
+
+Node *graph_normalize(Function *f, Node *x, int axis_count, const int64_t *axes, double epsilon)
+{
+    Attr attr = {.number = epsilon};
+    attr.lists[0] = int_list(f->program, axis_count, axes);
+    return x ? graph_node(f, OP_normalize, 1, &x, &attr) : NULL;
 }

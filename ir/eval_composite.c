@@ -2,6 +2,7 @@
  *
  *     log_softmax x_i                = (x_i - m) - log Σ exp(x_j - m),  m = max x
  *     softmax x_i                    = exp(x_i - m) / Σ exp(x_j - m)
+ *     normalize x_i                  = (x_i - mean) / √(Σ (x_j - mean)² / n + epsilon)
  *     softmax_cross_entropy(x, l)    = log Σ exp(x_j - m) + m - x_l
  *     sigmoid_cross_entropy(x, t)    = max(x, 0) - x t + log(1 + exp(-|x|))
  *
@@ -47,6 +48,39 @@ void evaluate_softmax(const Evaluation *e)
 void evaluate_log_softmax(const Evaluation *e)
 {
     softmax(e, true);
+}
+
+/* For each element of a tensor, which of the `axes`-reduced results it counts to. */
+static int64_t *rows_of_elements(Arena *arena, const TensorType *type, IntList axes)
+{
+    int64_t strides[RANK_LIMIT], next = 0, count = type_elements(type);
+    int64_t *rows = ARENA_ARRAY(arena, int64_t, count + 1);
+    reduced_strides(type, axes, strides);
+    Walk walk = walk_create(type, strides, 0);
+    for (bool more = walk_start(&walk); more; more = walk_next(&walk))
+        for (int64_t i = 0; i < walk.length; i++)
+            rows[next++] = walk.offset + i * walk.stride;
+    return rows;
+}
+
+void evaluate_normalize(const Evaluation *e)
+{
+    const TensorType *type = &e->in[0].type;
+    const double *x = e->in[0].numbers;
+    IntList axes = e->node->attr.lists[0];
+    int64_t count = type_elements(type), length = 1;
+    for (int i = 0; i < axes.count; i++)
+        length *= type->dims[axes.values[i]];
+    int64_t *rows = rows_of_elements(e->arena, type, axes);
+    double *mean = ARENA_ARRAY(e->arena, double, count + 1);
+    double *variance = ARENA_ARRAY(e->arena, double, count + 1);
+    for (int64_t i = 0; i < count; i++)
+        mean[rows[i]] += x[i] / (double)length;
+    for (int64_t i = 0; i < count; i++)
+        variance[rows[i]] += (x[i] - mean[rows[i]]) * (x[i] - mean[rows[i]]) / (double)length;
+    for (int64_t i = 0; i < count; i++)
+        e->out->numbers[i] =
+            (x[i] - mean[rows[i]]) / sqrt(variance[rows[i]] + e->node->attr.number);
 }
 
 void evaluate_softmax_cross_entropy(const Evaluation *e)

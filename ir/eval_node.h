@@ -45,6 +45,10 @@ void copy_to_strides(const Value *from, Value *to, int64_t offset, const int64_t
 /* The value stretched to `dims` as broadcasting does; itself when there is nothing to do. */
 Value value_stretch(Arena *arena, const Value *value, const TensorType *like);
 
+/* Strides by which the axes of `type` step through what is left when `axes` are reduced: nought
+ * along those. */
+void reduced_strides(const TensorType *type, IntList axes, int64_t strides[RANK_LIMIT]);
+
 /* A shape seen from one axis: [outer, length, inner]. */
 typedef struct AxisView {
     int64_t outer, length, inner;

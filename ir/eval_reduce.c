@@ -4,11 +4,8 @@
 
 #include "ir/eval_node.h"
 
-/* Strides of the result as seen by the axes of the input. */
-static void result_strides(const Evaluation *e, int64_t strides[RANK_LIMIT])
+void reduced_strides(const TensorType *type, IntList axes, int64_t strides[RANK_LIMIT])
 {
-    const TensorType *type = &e->in[0].type;
-    IntList axes = e->node->attr.lists[0];
     bool reduced[RANK_LIMIT] = {false};
     for (int i = 0; i < axes.count; i++)
         reduced[axes.values[i]] = true;
@@ -26,7 +23,7 @@ static void reduce(const Evaluation *e, Number2 *number, Integer2 *integer)
 {
     int64_t strides[RANK_LIMIT];
     const Value *in = &e->in[0];
-    result_strides(e, strides);
+    reduced_strides(&in->type, e->node->attr.lists[0], strides);
     Walk walk = walk_create(&in->type, strides, 0);
     int64_t next = 0;
     for (bool more = walk_start(&walk); more; more = walk_next(&walk)) {

@@ -233,6 +233,11 @@ Node *graph_reduce(Function *f, Op op, Node *x, int axis_count, const int64_t *a
 Node *graph_reduce_all(Function *f, Op op, Node *x); /* to a scalar */
 Node *graph_argmax(Function *f, Node *x, int64_t axis);
 
+Node *graph_mean(Function *f, Node *x, int axis_count, const int64_t *axes, bool keep);
+/* The mean of (x - mean)², axes kept: it takes a second look at x, and so loses no digits where the
+ * mean is far from nought. */
+Node *graph_variance(Function *f, Node *x, int axis_count, const int64_t *axes);
+
 /* Contractions and windows; `attr` in the layout of attrs.def */
 typedef struct Spatial { /* shared by convolution and pooling; one number for each spatial axis */
     int rank;            /* number of spatial axes, 1 … 3 */
@@ -273,5 +278,6 @@ Node *graph_scatter_add(Function *f, Node *updates, Node *rows, int rank, const 
 
 /* Composites */
 Node *graph_softmax(Function *f, Op op, Node *x, int64_t axis); /* OP_softmax, OP_log_softmax */
+Node *graph_normalize(Function *f, Node *x, int axis_count, const int64_t *axes, double epsilon);
 
 #endif

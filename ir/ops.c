@@ -18,6 +18,7 @@ typedef enum AttrSet {
     SET_AXIS,
     SET_AXES,
     SET_REDUCE,
+    SET_NORMALIZE,
     SET_CONV,
     SET_CONV_TO,
     SET_WINDOW,

@@ -307,6 +307,16 @@ bool shape_reduce(const ShapeQuery *query, TensorType *result)
     return true;
 }
 
+bool shape_normalize(const ShapeQuery *query, TensorType *result)
+{
+    double epsilon = query->attr->number;
+    *result = query->in[0]->type;
+    if (!shape_floating(query, 0) || !ascending_axes(query, query->attr->lists[0], result))
+        return false;
+    return (epsilon > 0 && isfinite(epsilon)) ||
+           shape_error(query, "epsilon=%.9g is not a number greater than 0", epsilon);
+}
+
 bool shape_argmax(const ShapeQuery *query, TensorType *result)
 {
     const TensorType *type = &query->in[0]->type;

@@ -17,6 +17,13 @@ typedef struct Rows {
     Node *shifted, *exponentials, *sum;
 } Rows;
 
+Node *normalize_scale(Function *f, const Node *node)
+{
+    IntList axes = node->attr.lists[0];
+    Node *variance = graph_variance(f, node->in[0], axes.count, axes.values);
+    return graph_unary(f, OP_rsqrt, graph_binary_scalar(f, OP_add, variance, node->attr.number));
+}
+
 static Rows rows_of(Function *f, Node *x, int64_t axis)
 {
     Rows rows;
@@ -67,6 +74,16 @@ static Node *expand_sigmoid_cross_entropy(Function *f, Node *node)
     return graph_add(f, linear, graph_unary(f, OP_log1p, decay));
 }
 
+/* Mean and variance are the very nodes that whoever else wants them builds: running statistics, the
+ * gradient. */
+static Node *expand_normalize(Function *f, Node *node)
+{
+    Node *x = node->in[0];
+    IntList axes = node->attr.lists[0];
+    Node *centred = graph_sub(f, x, graph_mean(f, x, axes.count, axes.values, true));
+    return graph_mul(f, centred, normalize_scale(f, node));
+}
+
 static Node *expand(Function *f, Node *node)
 {
     switch (node->op) {
@@ -74,6 +91,8 @@ static Node *expand(Function *f, Node *node)
         return expand_softmax(f, node);
     case OP_log_softmax:
         return expand_log_softmax(f, node);
+    case OP_normalize:
+        return expand_normalize(f, node);
     case OP_softmax_cross_entropy:
         return expand_softmax_cross_entropy(f, node);
     case OP_sigmoid_cross_entropy:

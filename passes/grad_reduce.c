@@ -3,9 +3,13 @@
  *
  *     softmax                  dx = y·(dy - Σ dy·y)               along the axis
  *     log_softmax              dx = dy - exp(y)·Σ dy
+ *     normalize                dx = r·(dy - mean dy - y·mean dy·y)  r = 1/√(variance + ε), over the
+ *                                                                  axes
  *     softmax_cross_entropy    dx = (softmax(x) - onehot(label))·dy
  *     sigmoid_cross_entropy    dx = (sigmoid(x) - t)·dy,  dt = -x·dy */
 #include "passes/grad.h"
+
+#include "passes/passes.h"
 
 /* A reduced value, back at the rank it came from: the reduced axes are 1 (reduce keep=1 has them
  * already). */
@@ -56,6 +60,48 @@ void gradient_log_softmax(Function *f, Node *y, Node *dy, Node *dx[])
 {
     Node *probability = graph_unary(f, OP_exp, y);
     dx[0] = graph_sub(f, dy, graph_mul(f, probability, sum_along(f, dy, attr_integer(y, 0))));
+}
+
+/* Is `factor`, broadcast to `type`, the same number everywhere along the axes? */
+static bool is_constant_along(const Node *factor, const TensorType *type, IntList axes)
+{
+    int missing = type->rank - factor->type.rank;
+    for (int i = 0; i < axes.count; i++)
+        if (axes.values[i] >= missing && factor->type.dims[axes.values[i] - missing] != 1)
+            return false;
+    return true;
+}
+
+/* dy = rest·factor, where the factor can be taken out of a sum over the axes: a weight for each
+ * channel, with its channels not summed. NULL: there is none, the rest is all of dy. */
+static Node *factor_along(const Node *dy, IntList axes, Node **rest)
+{
+    for (int i = 0; i < 2 && dy->op == OP_mul; i++) {
+        *rest = dy->in[1 - i];
+        if (type_equal(&(*rest)->type, &dy->type) && is_constant_along(dy->in[i], &dy->type, axes))
+            return dy->in[i];
+    }
+    return NULL;
+}
+
+/* The mean in the form in which grad.c sums up the gradients of a weight and a bias behind the
+ * normalisation, whose sums these are. */
+static Node *mean_along(Function *f, Node *x, const Node *y)
+{
+    IntList axes = y->attr.lists[0];
+    return with_reduced_axes(f, graph_mean(f, x, axes.count, axes.values, false), y);
+}
+
+void gradient_normalize(Function *f, Node *y, Node *dy, Node *dx[])
+{
+    Node *rest = dy, *factor = factor_along(dy, y->attr.lists[0], &rest);
+    Node *scale = normalize_scale(f, y);
+    if (factor)
+        scale = graph_mul(f, scale, factor);
+    else
+        rest = dy;
+    Node *along = graph_mul(f, y, mean_along(f, graph_mul(f, rest, y), y));
+    dx[0] = graph_mul(f, graph_sub(f, graph_sub(f, rest, mean_along(f, rest, y)), along), scale);
 }
 
 /* [rows…] → [rows…,1] */

@@ -27,6 +27,8 @@ bool pass_fold(Function *f);     /* nodes of constants become constants, by the 
 bool pass_cse(Function *f);      /* equal nodes become one */
 bool pass_dce(Function *f);      /* nodes nothing needs go */
 bool pass_expand(Function *f);   /* composites into primitive operations */
+/* 1/√(variance + epsilon) of a `normalize` node, spelled out as its expansion does. */
+Node *normalize_scale(Function *f, const Node *node);
 bool pass_freeze(Function *f); /* states of known value that no function updates become constants */
 bool pass_fold_scale(Function *f); /* scales and shifts of channels go into constant weights */
 

@@ -42,6 +42,7 @@ void random_steps(Maker *m, int64_t count);
 Step step_matmul, step_conv, step_conv_back, step_window, step_window_taps, step_window_spread;
 Step step_reduce, step_argmax, step_reshape, step_transpose, step_broadcast, step_slice,
     step_reverse;
-Step step_pad, step_concat, step_gather, step_scatter_add, step_softmax, step_row_loss, step_scan;
+Step step_pad, step_concat, step_gather, step_scatter_add, step_softmax, step_row_loss, step_scan,
+    step_normalize;
 
 #endif

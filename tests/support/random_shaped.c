@@ -366,3 +366,17 @@ void step_row_loss(Maker *m)
     enter(m, graph_binary(m->f, OP_softmax_cross_entropy, x->node, labels), 2 * x->bound + 8,
           false);
 }
+
+/* With an epsilon that does not turn rounding errors of nearly equal numbers into large ones. */
+void step_normalize(Maker *m)
+{
+    Item *x = pick_item(m, TYPE_F32, 1, false);
+    int64_t axes[RANK_LIMIT];
+    int count = 0;
+    if (!x)
+        return;
+    for (int i = 0; i < x->node->type.rank; i++)
+        if (chance(m, 60))
+            axes[count++] = i;
+    enter(m, graph_normalize(m->f, x->node, count, axes, 1), 2 * x->bound, false);
+}

@@ -283,6 +283,16 @@ static Node *sample_log_softmax(Check *c, int variant)
     return softmax(c, variant, OP_log_softmax);
 }
 
+/* Over none, one and several axes, and over numbers that are nearly all the same */
+static Node *sample_normalize(Check *c, int variant)
+{
+    static const int64_t axes[] = {0, 2};
+    if (variant < 3)
+        return graph_normalize(c->f, between(c, -3, 3, DIMS(2, 3, 4)), variant, axes, 0.1);
+    return variant == 3 ? graph_normalize(c->f, between(c, 5, 5.1, DIMS(7, 2)), 1, axes, 0.1)
+                        : NULL;
+}
+
 static Node *sample_softmax_cross_entropy(Check *c, int variant)
 {
     Node *logits = variant == 0   ? between(c, -3, 3, DIMS(4, 5))
@@ -542,7 +552,7 @@ static Sample *const samples[OP_COUNT] = {
     SAMPLE(window_max), SAMPLE(window_sum), SAMPLE(window_pick), SAMPLE(window_scatter), SAMPLE(window_spread),
     SAMPLE(reshape), SAMPLE(transpose), SAMPLE(broadcast), SAMPLE(slice), SAMPLE(reverse), SAMPLE(pad),
     SAMPLE(concat), SAMPLE(gather), SAMPLE(scatter_add),
-    SAMPLE(softmax), SAMPLE(log_softmax), SAMPLE(softmax_cross_entropy), SAMPLE(sigmoid_cross_entropy),
+    SAMPLE(softmax), SAMPLE(log_softmax), SAMPLE(normalize), SAMPLE(softmax_cross_entropy), SAMPLE(sigmoid_cross_entropy),
 #undef SAMPLE
 };
 // clang-format on
@@ -664,5 +674,23 @@ Test(gradient_check, every_row_of_the_table)
         bool more = samples[op] != NULL;
         for (int variant = 0; more; variant++)
             check_variant((Op)op, variant, &more);
+    }
+}
+
+/* A weight behind a normalisation is taken out of its sums where it is the same along the axes; as
+ * a batch norm has it (axes 0 and 1), and a layer norm (axis 2), where it is not. */
+Test(gradient_check, weights_behind_a_normalisation)
+{
+    static const int64_t axes[] = {0, 1, 2};
+    for (int variant = 0; variant < 4; variant++) {
+        Arena *arena = arena_create();
+        Check c = check_create(arena, OP_normalize, variant);
+        Node *x = between(&c, -3, 3, DIMS(2, 3, 4)), *w = between(&c, -2, 2, DIMS(4));
+        Node *y = variant < 2 ? graph_normalize(c.f, x, 2, axes, 0.1)
+                              : graph_normalize(c.f, x, 1, axes + 2, 0.1);
+        Node *weighted = variant % 2 ? graph_mul(c.f, w, y) : graph_mul(c.f, y, w);
+        Node *second = check_loss(&c, "weighted", variant, project(&c, weighted));
+        check_loss(&c, "weighted, second derivative", variant, second);
+        arena_destroy(arena);
     }
 }

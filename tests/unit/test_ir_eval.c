@@ -234,6 +234,12 @@ Test(composite, softmax)
     gives("%a: f32[2,3] = constant value=[1,2,3,0,0,1000] %l: i32[2] = constant value=[2,0] "
           "%r: f32[2] = softmax_cross_entropy %a, %l",
           "0.407606 1000");
+    gives("%a: f32[2,3] = constant value=[1,2,3,1003,1001,1002] "
+          "%r: f32[2,3] = normalize %a axes=[1] epsilon=0.09375",
+          "-1.146764 0 1.146764 1.146764 -1.146764 0");
+    gives("%a: f32[2,1,2] = constant value=[7,5,7,9] "
+          "%r: f32[2,1,2] = normalize %a axes=[0,1] epsilon=5",
+          "0 -0.6666667 0 0.6666667");
     gives("%a: f32[3] = constant value=[0,2,-1000] %t: f32[3] = constant value=[1,0,1] "
           "%r: f32[3] = sigmoid_cross_entropy %a, %t",
           "0.6931472 2.126928 1000");

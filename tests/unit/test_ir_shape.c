@@ -261,6 +261,13 @@ Test(shape, composites)
     gives("%x: f32[2,3]", "softmax %x axis=0", "f32[2,3]");
     gives("%x: f32[2,3], %l: i32[2]", "softmax_cross_entropy %x, %l", "f32[2]");
     gives("%x: f32[2,3], %t: f32[3]", "sigmoid_cross_entropy %x, %t", "f32[2,3]");
+    gives("%x: f32[2,3]", "normalize %x axes=[0,1] epsilon=0.1", "f32[2,3]");
+    refuses("%x: f32[2,3]", "normalize %x axes=[1,0] epsilon=0.1",
+            "normalize: axes=[1,0] are not in ascending order");
+    refuses("%x: i32[2,3]", "normalize %x axes=[0] epsilon=0.1",
+            "normalize: i32[2,3] is not of a float type; cast it first");
+    refuses("%x: f32[2,3]", "normalize %x axes=[0] epsilon=0",
+            "normalize: epsilon=0 is not a number greater than 0");
     refuses("%x: f32[2,3]", "softmax %x axis=2", "softmax: f32[2,3] has no axis 2");
     refuses("%x: f32[2,3], %l: i32[3]", "softmax_cross_entropy %x, %l",
             "softmax_cross_entropy: for logits f32[2,3] the labels must be i32[2], not i32[3]");

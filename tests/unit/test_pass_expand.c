@@ -122,3 +122,21 @@ Test(expand, sigmoid_cross_entropy)
     check(&c, "sigmoid_cross_entropy", graph_binary(c.f, OP_sigmoid_cross_entropy, c.x, target),
           expected);
 }
+
+/* Over the rows, as a batch norm. */
+Test(expand, normalize)
+{
+    static const int64_t axis = 0;
+    Case c = case_create();
+    double expected[ROWS * CLASSES];
+    for (int j = 0; j < CLASSES; j++) {
+        double mean = 0, variance = 0;
+        for (int i = 0; i < ROWS; i++)
+            mean += logits[i][j] / ROWS;
+        for (int i = 0; i < ROWS; i++)
+            variance += (logits[i][j] - mean) * (logits[i][j] - mean) / ROWS;
+        for (int i = 0; i < ROWS; i++)
+            expected[i * CLASSES + j] = (logits[i][j] - mean) / sqrt(variance + 1000);
+    }
+    check(&c, "normalize", graph_normalize(c.f, c.x, 1, &axis, 1000), expected);
+}
