@@ -118,8 +118,8 @@ typedef enum StmtKind {
     STMT_STORE,
     STMT_LET,
     STMT_LOCAL,
-    STMT_FETCH, /* asks for the cache line of buffer[offset], which may lie outside of the buffer;
-                   computes nothing */
+    STMT_FETCH,   /* asks for the cache line of buffer[offset], which may lie outside of the buffer;
+                     computes nothing */
     STMT_UNRAVEL, /* `unravel p, c = u + v by 6`: from here to the end of the block p is the
                      quotient and c the remainder. The offset is of unroll, vector and unravelled
                      variables alone, and not negative: it is known for each lane before the code

@@ -137,6 +137,8 @@ Build, run, and print where the time goes.
                             says otherwise (check: 8)
   --freeze                  weights become constants of the code: faster, and
                             nothing can replace them
+  --winograd=WHEN           auto (default) or no: 3x3 convolutions with fewer
+                            multiplications, which rounds differently
   --function=NAME           infer (default), train_step, evaluate or initialize
   --threads=N               threads to use; 0 and otherwise one for each
                             processor

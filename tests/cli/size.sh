@@ -30,7 +30,7 @@ lacks() {
     local program=$1 symbol
     shift
     for symbol; do
-        is "$program: no $symbol" "$(nm "$program" | grep -c " $symbol\$")" 0
+        is "$program: no $symbol" "$(nm --defined-only "$program" | grep -c " $symbol\$")" 0
     done
 }
 
