@@ -102,6 +102,13 @@ static double largest_magnitude(const Value *value)
     return largest;
 }
 
+/* A tensor that is noise next to nothing may be the square of another one, whose noise may be 8
+ * times as large: then its own may be 64 times so. */
+static double noise_factor(double noise, double magnitude)
+{
+    return noise > 0 ? 8 + 56 * noise / (noise + magnitude) : 0;
+}
+
 Difference tolerance_compare(const Value *got, const Value *want, const Value *rounded,
                              double depth, double noise)
 {
@@ -110,7 +117,9 @@ Difference tolerance_compare(const Value *got, const Value *want, const Value *r
         return compare_integers(got, rounded, count);
     double unit = got->type.element == TYPE_F64 ? 0x1p-52 : 0x1p-23;
     Difference worst = {.largest = -1};
-    worst.allowed = unit * (1 + depth) * largest_magnitude(want) + 8 * noise + 0x1p-126;
+    double magnitude = largest_magnitude(want);
+    worst.allowed = unit * (1 + depth) * magnitude + noise_factor(noise, magnitude) * noise;
+    worst.allowed += 0x1p-126;
     for (int64_t i = 0; i < count; i++) {
         double g = got->numbers[i], w = want->numbers[i];
         double apart = same(g, w) || same(g, rounded->numbers[i]) ? 0 : fabs(g - w);

@@ -19,7 +19,7 @@ typedef struct Difference {
 
 /* Compares a tensor that the compiled model made with the evaluator's: `want` in float64, `rounded`
  * with every node rounded to its type. Integers must be equal. Floats may differ by
- *     2^-23 · depth · (largest magnitude of the tensor)  +  8 · noise,
+ *     2^-23 · depth · (largest magnitude of the tensor)  +  8 · noise   (64 where it is all noise),
  * where `noise` says how badly conditioned this computation is on this data: how far results of the
  * evaluator lie apart when they are rounded, or their inputs are nudged. */
 Difference tolerance_compare(const Value *got, const Value *want, const Value *rounded,
