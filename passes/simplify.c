@@ -54,9 +54,9 @@ static SimplifyRule *const rules[OP_COUNT][RULE_LIMIT] = {
     [OP_and]            = {simplify_logic},
     [OP_or]             = {simplify_logic},
     [OP_select]         = {simplify_select},
-    [OP_reduce_sum]     = {simplify_reduce},
-    [OP_reduce_max]     = {simplify_reduce},
-    [OP_reduce_min]     = {simplify_reduce},
+    [OP_reduce_sum]     = {simplify_reduce, simplify_shape_reduce},
+    [OP_reduce_max]     = {simplify_reduce, simplify_shape_reduce},
+    [OP_reduce_min]     = {simplify_reduce, simplify_shape_reduce},
     [OP_window_max]     = {simplify_window},
     [OP_window_sum]     = {simplify_window},
     [OP_window_argmax]  = {simplify_window},
@@ -80,6 +80,8 @@ static Node *rewrite(Rewriter *r, Node *node)
         better = rules[node->op][i](r, node);
     if (!better && op_is(node->op, ELEMENTWISE))
         better = simplify_elementwise(r, node);
+    if (!better && op_is(node->op, ELEMENTWISE))
+        better = simplify_shape(r, node);
     better = node_resolve(better);
     if (!better || better == node)
         return NULL;

@@ -31,6 +31,8 @@ SimplifyRule simplify_exp, simplify_cast;
 /* simplify_move.c */
 SimplifyRule simplify_reshape, simplify_transpose, simplify_broadcast, simplify_slice;
 SimplifyRule simplify_pad, simplify_concat, simplify_reverse;
+/* simplify_shape.c: of any element-wise operation, and of reductions */
+SimplifyRule simplify_shape, simplify_shape_reduce;
 /* simplify_reduce.c */
 SimplifyRule simplify_reduce, simplify_window, simplify_window_back;
 
