@@ -280,65 +280,6 @@ Stmt *tile_each_vector(const Contraction *c, const Block *b, bool exact, Stmt *b
     return c->line < 0 ? rows : stmt_loop(arena, LOOP_UNROLL, b->l, 0, b->lines, 1, rows);
 }
 
-/* ---- what the epilogue will touch ---- */
-
-enum { EPILOGUE_BUFFERS = 16, FETCH_DEPTH = 32 }; /* steps that hide the way to memory */
-
-typedef struct Fetch {
-    const Contraction *c;
-    const Block *block;
-    const Replace *replace;
-    Stmt *all;
-    const Buffer *known[EPILOGUE_BUFFERS];
-    int known_count;
-} Fetch;
-
-/* One statement for each cache line of each row of the block. */
-static void fetch_buffer(Fetch *f, Buffer *buffer, Affine offset)
-{
-    const Contraction *c = f->c;
-    int64_t bytes = element_bytes(buffer->element);
-    if (buffer->kind != BUFFER_ARGUMENT || f->known_count == EPILOGUE_BUFFERS ||
-        buffer->count * bytes < (int64_t)c->target->l2_kib * 256 || /* it stays near */
-        affine_factor(offset, c->outer[c->vector].var) != 1)
-        return;
-    for (int k = 0; k < f->known_count; k++)
-        if (f->known[k] == buffer)
-            return;
-    f->known[f->known_count++] = buffer;
-    Arena *arena = c->arena;
-    const Block *b = f->block;
-    Replace first_lane = {0};
-    replace_var(&first_lane, b->v, affine_number(0));
-    offset = rewrite_affine(arena, rewrite_affine(arena, offset, f->replace), &first_lane);
-    Stmt *line = stmt_loop(arena, LOOP_UNROLL, b->u, 0, b->real, 64 / bytes,
-                           stmt_fetch(arena, buffer, FETCH_NEAR, offset));
-    line = stmt_loop(arena, LOOP_UNROLL, b->r, 0, b->rows, 1, line);
-    if (c->line >= 0)
-        line = stmt_loop(arena, LOOP_UNROLL, b->l, 0, b->lines, 1, line);
-    f->all = stmt_append(f->all, line);
-}
-
-static void fetch_load(void *fetch, const Expr *load)
-{
-    if (load->kind == EXPR_LOAD && !load->dynamic)
-        fetch_buffer(fetch, load->buffer, load->offset);
-}
-
-/* Large operands and results of the epilogue are asked for before the sum begins. */
-static Stmt *fetch_ahead(const Contraction *c, const Block *b, const Replace *replace)
-{
-    Fetch fetch = {.c = c, .block = b, .replace = replace};
-    if (c->depth < FETCH_DEPTH)
-        return NULL;
-    for (const Stmt *s = c->epilogue; s; s = s->next) {
-        visit_loads(s->value, fetch_load, &fetch);
-        if (s->kind == STMT_STORE && !s->dynamic)
-            fetch_buffer(&fetch, s->buffer, s->offset);
-    }
-    return fetch.all;
-}
-
 static Stmt *emit_block(Contraction *c, Block *b)
 {
     Arena *arena = c->arena;
@@ -367,14 +308,12 @@ static Stmt *emit_block(Contraction *c, Block *b)
             affine_add(arena, tile_packed_offset(c, b->j, (int64_t)b->vectors * c->lanes), across));
     Expr *product = expr_apply(arena, OP_mul, c->element, 2, (Expr *[]){left, right});
     Stmt *block = stmt_local(arena, acc);
-    stmt_append(block, fetch_ahead(c, b, &replace));
     stmt_append(block,
                 tile_each_vector(c, b, false,
                                  stmt_store(arena, STORE_SET, acc, acc_offset(c, b), c->first)));
-    stmt_append(block,
-                tile_sum(c, b, stmt_store(arena, STORE_ADD, acc, acc_offset(c, b), product)));
-    return stmt_append(block,
-                       tile_each_vector(c, b, true, rewrite_stmts(arena, c->epilogue, &replace)));
+    Stmt *sum = tile_sum(c, b, stmt_store(arena, STORE_ADD, acc, acc_offset(c, b), product));
+    stmt_append(block, tile_fetch_ahead(c, b, &replace, sum));
+    return stmt_append(block, tile_epilogue(c, b, &replace));
 }
 
 /* ---- the loops around the block ---- */

@@ -1,8 +1,10 @@
 /* A contraction as tiling sees it: shared by tile.c, which writes the loops, tile_block.c,
- * which chooses their sizes, and tile_sum.c, which writes the sums of a block. */
+ * which chooses their sizes, tile_sum.c, which writes the sums of a block, and tile_epilogue.c,
+ * which writes what is done with them. */
 #ifndef INGOT_PASSES_TILE_H
 #define INGOT_PASSES_TILE_H
 
+#include "passes/rewrite.h"
 #include "passes/schedule_kernel.h"
 
 enum { LOOP_MAX = 16, PACK_ROWS = 8 };
@@ -40,6 +42,7 @@ typedef struct Contraction {
     int rows, lines; /* block size: rows · lines vectors high */
     int vectors;     /* and so many across */
     Buffer *packed;  /* or NULL */
+    Buffer *sums;    /* scratch for those of a block; NULL until an epilogue wants it */
     int64_t depth;   /* product of the reduced extents */
     Factors factors; /* for blocks of full height */
 } Contraction;
@@ -76,6 +79,13 @@ Stmt *tile_sum(Contraction *c, const Block *b, Stmt *add);
 /* Position in the packed copy of the panel that starts at output `j`, `width` wide, at the reduced
  * loops' current step, less the place inside the panel. */
 Affine tile_packed_offset(const Contraction *c, Affine j, int64_t width);
+
+/* `sum`, in the course of which the cache is asked for what the epilogue will touch. */
+Stmt *tile_fetch_ahead(Contraction *c, const Block *b, const Replace *replace, Stmt *sum);
+
+/* What is done with the sums of a block; `replace` makes the contraction's epilogue that of the
+ * block. */
+Stmt *tile_epilogue(Contraction *c, const Block *b, const Replace *replace);
 
 /* Columns of all packed panels together. */
 int64_t tile_packed_width(const Contraction *c);

@@ -1,0 +1,151 @@
+/* What a block does with its sums, and what it asks for meanwhile.
+ *
+ * Light work is written out for each vector, on the registers the sums are in. An exponential or an
+ * error function takes a dozen registers of its own, and there are few besides the sums: then the
+ * sums go to memory, which the first-level cache keeps, and a loop works on what lies there.
+ *
+ *     unroll r = 0..6 { unroll u = 0..16 step 8 { vector v = 0..8 { %sums[…] = %acc[…] } } }
+ *     for r = 0..6 { for u = 0..16 step 8 { vector v = 0..8 { %y[…] = erf(%sums[16*r + u + v]) } }
+ * }
+ */
+#include "passes/rewrite.h"
+#include "passes/tile.h"
+
+enum { EPILOGUE_BUFFERS = 16, FETCH_DEPTH = 32 }; /* steps that hide the way to memory */
+
+typedef struct Fetch {
+    const Contraction *c;
+    const Block *block;
+    const Replace *replace;
+    Stmt *all;
+    const Buffer *known[EPILOGUE_BUFFERS];
+    int known_count;
+} Fetch;
+
+/* One statement for each cache line of row b->r of the block. */
+static void fetch_buffer(Fetch *f, Buffer *buffer, Affine offset)
+{
+    const Contraction *c = f->c;
+    int64_t bytes = element_bytes(buffer->element);
+    if (buffer->kind != BUFFER_ARGUMENT || f->known_count == EPILOGUE_BUFFERS ||
+        buffer->count * bytes < (int64_t)c->target->l2_kib * 256 || /* it stays near */
+        affine_factor(offset, c->outer[c->vector].var) != 1)
+        return;
+    for (int k = 0; k < f->known_count; k++)
+        if (f->known[k] == buffer)
+            return;
+    f->known[f->known_count++] = buffer;
+    Arena *arena = c->arena;
+    const Block *b = f->block;
+    Replace first_lane = {0};
+    replace_var(&first_lane, b->v, affine_number(0));
+    offset = rewrite_affine(arena, rewrite_affine(arena, offset, f->replace), &first_lane);
+    Stmt *line = stmt_loop(arena, LOOP_UNROLL, b->u, 0, b->real, 64 / bytes,
+                           stmt_fetch(arena, buffer, FETCH_NEAR, offset));
+    if (c->line >= 0)
+        line = stmt_loop(arena, LOOP_UNROLL, b->l, 0, b->lines, 1, line);
+    f->all = stmt_append(f->all, line);
+}
+
+static void fetch_load(void *fetch, const Expr *load)
+{
+    if (load->kind == EXPR_LOAD && !load->dynamic)
+        fetch_buffer(fetch, load->buffer, load->offset);
+}
+
+/* What is asked for of row b->r: large operands and results of the epilogue. */
+static Stmt *fetches(const Contraction *c, const Block *b, const Replace *replace)
+{
+    Fetch fetch = {.c = c, .block = b, .replace = replace};
+    if (c->depth < FETCH_DEPTH)
+        return NULL;
+    for (const Stmt *s = c->epilogue; s; s = s->next) {
+        visit_loads(s->value, fetch_load, &fetch);
+        if (s->kind == STMT_STORE && !s->dynamic)
+            fetch_buffer(&fetch, s->buffer, s->offset);
+    }
+    return fetch.all;
+}
+
+/* All at once they would keep the sum waiting: the processor has room for a dozen or two. So each
+ * row's come with a part of the outermost reduced loop, and the last quarter goes without. */
+Stmt *tile_fetch_ahead(Contraction *c, const Block *b, const Replace *replace, Stmt *sum)
+{
+    Arena *arena = c->arena;
+    Stmt *row = fetches(c, b, replace);
+    if (!row)
+        return sum;
+    int64_t steps = sum->kind == STMT_LOOP ? (sum->end - sum->begin) / sum->step : 0;
+    int64_t each = steps * 3 / 4 / b->rows * sum->step;
+    if (!each)
+        return stmt_append(stmt_loop(arena, LOOP_UNROLL, b->r, 0, b->rows, 1, row), sum);
+    const Var *f = kernel_var(arena, c->kernel, "f");
+    Replace at = {0}, later = {0};
+    replace_var(&at, b->r, affine_var(arena, f, 1));
+    replace_var(&later, sum->var,
+                affine_add(arena, affine_var(arena, f, each), affine_var(arena, sum->var, 1)));
+    Stmt *part = stmt_loop(arena, LOOP_SERIAL, sum->var, 0, each, sum->step,
+                           rewrite_stmts(arena, sum->body, &later));
+    part = stmt_append(rewrite_stmts(arena, row, &at), part);
+    sum->begin = each * b->rows;
+    return stmt_append(stmt_loop(arena, LOOP_SERIAL, f, 0, b->rows, 1, part), sum);
+}
+
+static bool is_heavy(const Expr *expr)
+{
+    bool heavy = expr && expr->kind == EXPR_APPLY && op_is_heavy(expr->op);
+    for (int i = 0; expr && i < expr->in_count; i++)
+        heavy = heavy || is_heavy(expr->in[i]);
+    return heavy;
+}
+
+static bool any_is_heavy(const Stmt *s)
+{
+    for (; s; s = s->next)
+        if (is_heavy(s->value))
+            return true;
+    return false;
+}
+
+/* As tile_each_vector() with `exact`, in loops; two vectors at once, since each is one long chain
+ * of operations. */
+static Stmt *loop_over_vectors(const Contraction *c, const Block *b, Stmt *body)
+{
+    Arena *arena = c->arena;
+    int64_t full = b->real / c->lanes, rest = b->real % c->lanes;
+    Stmt *across = NULL;
+    if (full) {
+        int64_t pair = full % 2 == 0 ? 2 * c->lanes : c->lanes;
+        const Var *pairs = kernel_var(arena, c->kernel, "p");
+        Replace at = {0};
+        replace_var(&at, b->u,
+                    affine_add(arena, affine_var(arena, pairs, 1), affine_var(arena, b->u, 1)));
+        across = stmt_vector(arena, b->v, c->lanes, c->lanes, rewrite_stmts(arena, body, &at));
+        across = stmt_loop(arena, LOOP_UNROLL, b->u, 0, pair, c->lanes, across);
+        across = stmt_loop(arena, LOOP_SERIAL, pairs, 0, full * c->lanes, pair, across);
+    }
+    if (rest) {
+        Replace last = {0};
+        replace_var(&last, b->u, affine_number(full * c->lanes));
+        across = stmt_append(
+            across, stmt_vector(arena, b->v, rest, c->lanes, rewrite_stmts(arena, body, &last)));
+    }
+    Stmt *rows = stmt_loop(arena, LOOP_SERIAL, b->r, 0, b->rows, 1, across);
+    return c->line < 0 ? rows : stmt_loop(arena, LOOP_SERIAL, b->l, 0, b->lines, 1, rows);
+}
+
+Stmt *tile_epilogue(Contraction *c, const Block *b, const Replace *replace)
+{
+    Arena *arena = c->arena;
+    if (!any_is_heavy(c->epilogue))
+        return tile_each_vector(c, b, true, rewrite_stmts(arena, c->epilogue, replace));
+    if (!c->sums) /* the first block is the largest */
+        c->sums = kernel_scratch(arena, c->kernel, "sums", c->element, replace->local_by->count);
+    c->sums->written = true;
+    Replace from_memory = *replace;
+    from_memory.local_by = c->sums;
+    Stmt *store = stmt_store(arena, STORE_SET, c->sums, replace->local_offset,
+                             expr_load(arena, replace->local_by, replace->local_offset));
+    Stmt *work = rewrite_stmts(arena, c->epilogue, &from_memory);
+    return stmt_append(tile_each_vector(c, b, false, store), loop_over_vectors(c, b, work));
+}
