@@ -33,8 +33,9 @@ static void run_step(const Evaluation *e, const Scan *scan, int64_t place, Value
     Value *results = ARENA_ARRAY(arena, Value, body->result_count);
     for (int i = 0; i < body->input_count; i++) {
         bool scanned = i >= scan->carried && i < scan->carried + scan->scanned;
-        in[i] = i < scan->carried ? carried[i]
-                : scanned         ? slice_of(arena, &e->in[i], &body->inputs[i]->type, place)
+        const TensorType *type = &body->inputs[i]->type;
+        in[i] = i < scan->carried ? slice_of(arena, &carried[i], type, 0) /* a result may be it */
+                : scanned         ? slice_of(arena, &e->in[i], type, place)
                                   : e->in[i];
     }
     graph_evaluate(arena, e->precision, body, in, NULL, results);
@@ -43,7 +44,7 @@ static void run_step(const Evaluation *e, const Scan *scan, int64_t place, Value
         if (r >= scan->carried)
             copy_elements(&results[r], 0, &e->out->parts[r], place * count, count);
     }
-    for (int r = 0; r < scan->carried; r++) /* all have been read by now */
+    for (int r = 0; r < scan->carried; r++)
         copy_elements(&results[r], 0, &carried[r], 0, type_elements(&carried[r].type));
     arena_destroy(arena);
 }

@@ -64,7 +64,7 @@ static Node *copy_node(Function *to, const Node *node, Node **copies)
         return graph_constant(to, node->type, node->attr.data);
     Attr attr = node->attr;
     if (attr.body)
-        attr.body = body_copy(attr.body);
+        attr.body = body_copy(to->program, attr.body);
     return graph_node(to, node->op, node->in_count, in, &attr);
 }
 
@@ -82,10 +82,10 @@ void function_copy_nodes(Function *to, const Function *from, Node **copies)
     to->place = place;
 }
 
-Function *body_copy(const Function *body)
+Function *body_copy(Program *program, const Function *body)
 {
-    Function *copy = body_create(body->program);
-    Node **copies = ARENA_ARRAY(body->program->arena, Node *, body->node_count);
+    Function *copy = body_create(program);
+    Node **copies = ARENA_ARRAY(program->arena, Node *, body->node_count);
     for (int i = 0; i < body->input_count; i++) {
         const Node *input = body->inputs[i];
         copies[input->id] = graph_input(copy, input->attr.text, input->type);

@@ -51,6 +51,6 @@ TensorType scan_result_type(const Node *scan, int index);
 /* Makes the nodes of `from` once more in `to`, copies[i] for node i. Where copies[i] is set already
  * that is taken instead, as it must be for every input. */
 void function_copy_nodes(Function *to, const Function *from, Node **copies);
-Function *body_copy(const Function *body);
+Function *body_copy(Program *program, const Function *body);
 
 #endif

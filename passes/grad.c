@@ -32,6 +32,8 @@ static GradientRule *const rules[OP_COUNT] = {
 typedef struct Slot {
     const Node *wanted; /* the first wanted node it depends on; NULL: no need to differentiate */
     Node *gradient;     /* of the loss with respect to it, so far */
+    Node **parts;       /* of a tuple: with respect to each of its values; NULL: of none so far */
+    int part_count;
 } Slot;
 
 /* The two words of the table for operations without a rule. Never called: grad.c knows them. */
@@ -122,10 +124,27 @@ static void accumulate(Function *f, Node *operand, Node *gradient)
     slot->gradient = slot->gradient ? graph_add(f, slot->gradient, gradient) : gradient;
 }
 
+void gradient_add_to_result(Function *f, Node *tuple, int index, Node *gradient)
+{
+    Slot *slot = slot_of(tuple);
+    if (!slot->parts) {
+        slot->part_count = tuple->attr.body->result_count;
+        slot->parts = ARENA_ARRAY(f->program->arena, Node *, slot->part_count);
+    }
+    Node **part = &slot->parts[index];
+    *part = *part ? graph_add(f, *part, gradient) : gradient;
+}
+
+Node *gradient_of_result(const Node *tuple, int index)
+{
+    const Slot *slot = slot_of(tuple);
+    return slot->parts && index < slot->part_count ? slot->parts[index] : NULL;
+}
+
 static bool differentiate(Function *f, Node *node)
 {
     Slot *slot = slot_of(node);
-    if (!slot->gradient || !slot->wanted || !carries_gradient(node))
+    if ((!slot->gradient && !slot->parts) || !slot->wanted || !carries_gradient(node))
         return true;
     if (rules[node->op] == gradient_none)
         return report_no_gradient(f, node, slot->wanted);
@@ -138,6 +157,26 @@ static bool differentiate(Function *f, Node *node)
     return f->program->diag->error_count == errors;
 }
 
+bool gradient_build_from(Function *f, int output_count, Node *const *outputs, Node *const *seeds,
+                         int count, Node *const *wrt, Node **gradients)
+{
+    const char *place = f->place;
+    int forward_count = f->node_count;
+    mark_needed(f, count, wrt);
+    for (int i = 0; i < output_count; i++) {
+        Slot *slot = slot_of(outputs[i]);
+        f->place = outputs[i]->place;
+        slot->gradient = slot->gradient ? graph_add(f, slot->gradient, seeds[i]) : seeds[i];
+    }
+    bool ok = true;
+    for (int i = forward_count - 1; i >= 0; i--)
+        ok = differentiate(f, f->nodes[i]) && ok;
+    for (int i = 0; i < count; i++)
+        gradients[i] = ok ? slot_of(wrt[i])->gradient : NULL;
+    f->place = place;
+    return ok;
+}
+
 bool gradient_build_nodes(Function *f, Node *loss, int count, Node *const *wrt, Node **gradients)
 {
     char type[TYPE_TEXT_BYTES];
@@ -146,17 +185,10 @@ bool gradient_build_nodes(Function *f, Node *loss, int count, Node *const *wrt, 
                           "the loss of @%s is %s, but it must be one number of a float type",
                           f->name, type_print(&loss->type, type));
     const char *place = f->place;
-    int forward_count = f->node_count;
-    mark_needed(f, count, wrt);
     f->place = loss->place;
-    slot_of(loss)->gradient = graph_scalar(f, loss->type.element, 1.0);
-    bool ok = true;
-    for (int i = forward_count - 1; i >= 0; i--)
-        ok = differentiate(f, f->nodes[i]) && ok;
-    for (int i = 0; i < count; i++)
-        gradients[i] = ok ? slot_of(wrt[i])->gradient : NULL;
+    Node *one = graph_scalar(f, loss->type.element, 1.0);
     f->place = place;
-    return ok;
+    return gradient_build_from(f, 1, &loss, &one, count, wrt, gradients);
 }
 
 bool gradient_build(Function *f, Node *loss, int count, State *const *states, Node **gradients)

@@ -10,6 +10,11 @@
 
 #include "ir/graph.h"
 
+/* A node with several values has a gradient for each of them, which readers (`result`) add to, and
+ * its rule asks for: NULL is nought. The rule's dy is NULL. */
+void gradient_add_to_result(Function *f, Node *tuple, int index, Node *gradient);
+Node *gradient_of_result(const Node *tuple, int index);
+
 typedef void GradientRule(Function *f, Node *y, Node *dy, Node *dx[]);
 
 /* gradient_zero and gradient_none, the two explicit words of the table, are declared with the rest.

@@ -14,6 +14,10 @@ bool gradient_build(Function *f, Node *loss, int count, State *const *states, No
 /* The same with respect to any nodes of f. */
 bool gradient_build_nodes(Function *f, Node *loss, int count, Node *const *wrt, Node **gradients);
 
+/* The same where the gradients of the loss with respect to `outputs` are known: `seeds`. */
+bool gradient_build_from(Function *f, int output_count, Node *const *outputs, Node *const *seeds,
+                         int count, Node *const *wrt, Node **gradients);
+
 /* optimizer.c: adds gradients of result 0 of `train_step` for every parameter that is not frozen,
  * the optimizer's states
  * ("optimizer.m.NAME", "optimizer.v.NAME", "step") and the updates of `train_step`; and to

@@ -174,6 +174,11 @@ Test(scan, carried_values_change_together)
           "body=(%a: i32[], %b: i32[]) -> (i32[], i32[], i32[]) "
           "{ %0: i32[] = add %a, %b return %b, %0, %a } %r: i32[10] = result %t index=2",
           "0 1 1 2 3 5 8 13 21 34");
+    gives("%a: i32[] = constant value=[0] %b: i32[] = constant value=[1] "
+          "%t: tuple = scan %a, %b carried=2 scanned=0 steps=10 reverse=0 "
+          "body=(%b: i32[], %a: i32[]) -> (i32[], i32[], i32[]) "
+          "{ %0: i32[] = add %a, %b return %0, %b, %b } %r: i32[10] = result %t index=2",
+          "0 1 1 2 3 5 8 13 21 34");
 }
 
 /* A scan in a scan: x³ by adding up, for each x. */
@@ -216,7 +221,7 @@ Test(scan, a_copied_body_is_another)
     Text text = text_create(arena), again = text_create(arena);
     graph_print(program, &text);
     Function *body = scan->attr.body;
-    scan->attr.body = body_copy(body);
+    scan->attr.body = body_copy(program, body);
     cr_assert(scan->attr.body != body && scan->attr.body->nodes[3] != body->nodes[3]);
     cr_assert(graph_verify(program, diag), "%s", diag_text(arena, diag));
     graph_print(program, &again);
