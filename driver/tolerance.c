@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "ir/scan.h"
+
 /* Terms added up for one element of the result; 1 where nothing is. */
 static double terms_of(const Node *node)
 {
@@ -38,8 +40,21 @@ static double terms_of(const Node *node)
     return op_is(node->op, REDUCES) ? in / out : 1;
 }
 
-static double cost_of(const Node *node)
+/* As if the body stood there once for each step. */
+static double cost_of_steps(Arena *arena, const Node *scan)
 {
+    const Function *body = scan->attr.body;
+    const double *depths = tolerance_depths(arena, body);
+    double deepest = 0;
+    for (int i = 0; i < body->node_count; i++)
+        deepest = fmax(deepest, depths[i]);
+    return (double)node_scan(scan).steps * deepest;
+}
+
+static double cost_of(Arena *arena, const Node *node)
+{
+    if (op_is(node->op, REPEATS))
+        return cost_of_steps(arena, node);
     if (op_is(node->op, LEAF) || op_is(node->op, VIEW))
         return 0;
     double terms = terms_of(node);
@@ -54,7 +69,7 @@ double *tolerance_depths(Arena *arena, const Function *function)
         double deepest = 0;
         for (int j = 0; j < node->in_count; j++)
             deepest = fmax(deepest, *(double *)node_resolve(node->in[j])->mark);
-        depths[i] = deepest + cost_of(node);
+        depths[i] = deepest + cost_of(arena, node);
         node->mark = &depths[i];
     }
     return depths;

@@ -55,31 +55,32 @@ TensorType scan_result_type(const Node *scan, int index)
 
 /* ---- copies ---- */
 
-static Node *copy_node(Function *to, const Node *node, Node **copies)
+Node *graph_copy(Function *to, const Node *node, Node *const *in)
 {
-    Node **in = ARENA_ARRAY(to->program->arena, Node *, node->in_count);
-    for (int i = 0; i < node->in_count; i++)
-        in[i] = copies[node->in[i]->id];
-    if (node->op == OP_constant)
-        return graph_constant(to, node->type, node->attr.data);
+    const char *place = to->place;
     Attr attr = node->attr;
+    to->place = node->place;
     if (attr.body)
         attr.body = body_copy(to->program, attr.body);
-    return graph_node(to, node->op, node->in_count, in, &attr);
+    Node *copy = node->op == OP_constant ? graph_constant(to, node->type, attr.data)
+                                         : graph_node(to, node->op, node->in_count, in, &attr);
+    to->place = place;
+    if (copy)
+        copy->name = node->name;
+    return copy;
 }
 
 void function_copy_nodes(Function *to, const Function *from, Node **copies)
 {
-    const char *place = to->place;
     for (int i = 0; i < from->node_count; i++) {
         const Node *node = from->nodes[i];
         if (copies[i])
             continue;
-        to->place = node->place;
-        copies[i] = copy_node(to, node, copies);
-        copies[i]->name = node->name;
+        Node **in = ARENA_ARRAY(to->program->arena, Node *, node->in_count);
+        for (int j = 0; j < node->in_count; j++)
+            in[j] = copies[node->in[j]->id];
+        copies[i] = graph_copy(to, node, in);
     }
-    to->place = place;
 }
 
 Function *body_copy(Program *program, const Function *body)

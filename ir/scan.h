@@ -48,6 +48,8 @@ Scan node_scan(const Node *scan);
 TensorType scan_stack_type(const TensorType *type, int64_t steps);
 TensorType scan_result_type(const Node *scan, int index);
 
+/* The same operation over other inputs, in any function of the same program. */
+Node *graph_copy(Function *to, const Node *node, Node *const *in);
 /* Makes the nodes of `from` once more in `to`, copies[i] for node i. Where copies[i] is set already
  * that is taken instead, as it must be for every input. */
 void function_copy_nodes(Function *to, const Function *from, Node **copies);

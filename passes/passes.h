@@ -30,7 +30,9 @@ bool pass_simplify(Function *f); /* algebra: x+0, x*1, transpose∘transpose, ca
 bool pass_fold(Function *f);     /* nodes of constants become constants, by the evaluator */
 bool pass_cse(Function *f);      /* equal nodes become one */
 bool pass_dce(Function *f);      /* nodes nothing needs go */
-bool pass_expand(Function *f);   /* composites into primitive operations */
+bool pass_prune(Function *f); /* scans lose results, inputs and carried values they need not have */
+bool pass_hoist(Function *f); /* work of all steps of a scan is done at once, outside of the loop */
+bool pass_expand(Function *f); /* composites into primitive operations */
 /* 1/√(variance + epsilon) of a `normalize` node, spelled out as its expansion does. */
 Node *normalize_scale(Function *f, const Node *node);
 bool pass_freeze(Function *f); /* states of known value that no function updates become constants */

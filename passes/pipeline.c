@@ -39,6 +39,8 @@ static const Row rows[] = {
     {"fold",       2, ALWAYS,          pass_fold,       "after simplify has moved constants together"},
     {"cse",        2, ALWAYS,          pass_cse,        "forward and backward pass compute much twice"},
     {"dce",        2, ALWAYS,          pass_dce,        "gradients nobody asked for; fewer readers, more rules apply"},
+    {"prune",      2, ALWAYS,          pass_prune,      "after dce: a scan's result counts as needed while anybody reads it"},
+    {"hoist",      2, ALWAYS,          pass_hoist,      "after prune: what is not needed need not be taken out of loops"},
 
     {"expand",     3, ALWAYS,          pass_expand,     "after differentiation; before fusion, which sees primitives only"},
 
@@ -46,6 +48,8 @@ static const Row rows[] = {
     {"simplify",   4, ALWAYS,          pass_simplify,   "again: broadcasts and sums that expand has made"},
     {"fold",       4, ALWAYS,          pass_fold,       "again: the weights that fold_scale has scaled"},
     {"cse",        4, ALWAYS,          pass_cse,        "again: a loss and its gradient share maximum, exponentials, sum"},
+    {"prune",      4, ALWAYS,          pass_prune,      "again: constants that fold has made in front of loops"},
+    {"hoist",      4, ALWAYS,          pass_hoist,      "again: sums that expand has made in loops"},
     {"dce",        4, ALWAYS,          pass_dce,        "again: nothing dead may reach fusion"},
 };
 // clang-format on

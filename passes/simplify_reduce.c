@@ -4,6 +4,8 @@
  * their axes window of one element → slice (its step is the stride), and back → pad (interior is
  * stride-1)
  *
+ *     Σₛ A[s,m,k]·B[s,k,n] → A[m,(s,k)]·B[(s,k),n]: the sum of products is a product of more terms
+ *
  * The sum of one number is that number, -0 included. */
 #include "passes/simplify.h"
 
@@ -44,6 +46,42 @@ static unsigned merged_axes(const Node *outer, const Node *inner)
     return merged;
 }
 
+/* All leading axes of a product, and no others. */
+static bool sums_products(const Rewriter *r, const Node *node, unsigned axes)
+{
+    const Node *product = node->in[0];
+    int batched = product->type.rank - 2;
+    if (node->op != OP_reduce_sum || product->op != OP_matmul || batched < 1 ||
+        axes != (1u << batched) - 1 || !single_use(r, product))
+        return false;
+    for (int i = 0; i < 2; i++) {
+        const TensorType *type = &product->in[i]->type;
+        if (type->rank != product->type.rank)
+            return false;
+        for (int j = 0; j < batched; j++)
+            if (type->dims[j] != product->type.dims[j])
+                return false;
+    }
+    return true;
+}
+
+/* [s,k,n] as [(s,k),n] */
+static Node *as_rows(Rewriter *r, Node *x)
+{
+    int64_t columns = x->type.dims[x->type.rank - 1], rows = 1;
+    for (int i = 0; i < x->type.rank - 1; i++)
+        rows *= x->type.dims[i];
+    return graph_reshape(r->f, x, 2, (int64_t[]){rows, columns});
+}
+
+static Node *sum_of_products(Rewriter *r, const Node *node)
+{
+    Node *a = node->in[0]->in[0], *b = node->in[0]->in[1];
+    Node *rows = as_rows(r, graph_transpose_matrix(r->f, a)); /* [(s,k),m] */
+    Node *sum = graph_matmul(r->f, graph_transpose_matrix(r->f, rows), as_rows(r, b));
+    return graph_reshape(r->f, sum, node->type.rank, node->type.dims);
+}
+
 Node *simplify_reduce(Rewriter *r, Node *node)
 {
     Node *x = node->in[0];
@@ -56,7 +94,7 @@ Node *simplify_reduce(Rewriter *r, Node *node)
         return reduce_to(r, node, x, longer);
     if (x->op == node->op && single_use(r, x))
         return reduce_to(r, node, x->in[0], merged_axes(node, x));
-    return NULL;
+    return sums_products(r, node, axes) ? sum_of_products(r, node) : NULL;
 }
 
 static bool single_tap(const Spatial *s)

@@ -201,8 +201,8 @@ typedef struct Claim {
 /* Exact passes are true of every float; the others round elsewhere. */
 static bool is_exact(const char *pass)
 {
-    static const char *const list[] = {"simplify", "fold", "cse", "dce", "freeze"};
-    return choice(pass, list, 5) >= 0;
+    static const char *const list[] = {"simplify", "fold", "cse", "dce", "prune", "freeze"};
+    return choice(pass, list, 6) >= 0;
 }
 
 static bool run_step(Program *program, char *text, Claim *claim)
