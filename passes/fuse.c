@@ -86,9 +86,7 @@ static bool is_heavy(const Node *node)
 
 bool node_has_epilogue(const Node *root)
 {
-    return op_is(root->op, REDUCES | CONTRACTS) || root->op == OP_gather ||
-           (op_is(root->op, WINDOWS) && root->op != OP_window_scatter &&
-            root->op != OP_window_spread);
+    return op_is(root->op, REDUCES | CONTRACTS | WINDOWS) || root->op == OP_gather;
 }
 
 Node *fusion_source(const Fusion *fusion, Node *node)

@@ -208,108 +208,7 @@ static void lower_conv_filter(Lowering *l, Node *root)
     finish(l, root, type_elements(dy) * type_elements(w) / w->dims[w->rank - 1], body);
 }
 
-/* ---- conv_transpose: dx[i] = Σ over taps k with (i + pad - k·dilation) divisible by stride
- *
- * Along one axis the positions i fall into `stride` phases: i = stride·q + first. In one phase the
- * taps that meet are k = tap + t·tap_step, and they meet y at q + from - t·from_step: affine again.
- * One nest for each combination of phases. */
-typedef struct Phase {
-    int64_t first, count;        /* positions: i = stride·q + first, q = 0..count */
-    int64_t tap, tap_step, taps; /* k = tap + t·tap_step, t = 0..taps */
-    int64_t from, from_step;     /* o = q + from - t·from_step */
-} Phase;
-
-static int64_t greatest_common_divisor(int64_t a, int64_t b)
-{
-    return b ? greatest_common_divisor(b, a % b) : a;
-}
-
-static Phase phase_of(const Spatial *s, int i, int64_t kernel, int64_t size, int64_t first)
-{
-    int64_t stride = s->stride[i], dilation = s->dilation[i], pad = s->pad[2 * i];
-    Phase p = {.first = first, .count = size > first ? (size - first + stride - 1) / stride : 0};
-    p.tap_step = stride / greatest_common_divisor(stride, dilation);
-    while (p.tap < p.tap_step && (first + pad - p.tap * dilation) % stride != 0)
-        p.tap++;
-    if (p.tap == p.tap_step || p.tap >= kernel)
-        return p; /* no tap meets: these positions are nought */
-    p.taps = (kernel - 1 - p.tap) / p.tap_step + 1;
-    p.from = (first + pad - p.tap * dilation) / stride;
-    p.from_step = p.tap_step * dilation / stride;
-    return p;
-}
-
-/* All phases of one axis. With `trim`, positions near the edges, which fewer taps meet, get phases
- * of their own, so that no tap meets the border: for small images most of the work of a full
- * convolution would be there. */
-typedef struct Phases {
-    Phase *list;
-    int count, capacity;
-} Phases;
-
-static void add_phase(Lowering *l, Phases *phases, Phase phase)
-{
-    phases->list =
-        arena_grow(l->arena, phases->list, phases->count, &phases->capacity, sizeof *phases->list);
-    phases->list[phases->count++] = phase;
-}
-
-/* The taps of `p` that meet y (`size` long) at position q: *low … *high - 1. */
-static void taps_inside(const Phase *p, int64_t q, int64_t size, int64_t *low, int64_t *high)
-{
-    *low = *high = 0;
-    for (int64_t t = 0; t < p->taps; t++) {
-        int64_t from = q + p->from - t * p->from_step;
-        if (from < 0 || from >= size)
-            continue;
-        if (*low == *high)
-            *low = t;
-        *high = t + 1;
-    }
-}
-
-/* Positions begin … end-1 of a phase, with the taps low … high-1 only. */
-static Phase part_of_phase(const Spatial *s, int i, const Phase *p, int64_t begin, int64_t end,
-                           int64_t low, int64_t high)
-{
-    Phase part = *p;
-    part.first += s->stride[i] * begin;
-    part.count = end - begin;
-    part.tap += low * p->tap_step;
-    part.taps = high - low;
-    part.from += begin - low * p->from_step;
-    return part;
-}
-
-static void add_trimmed(Lowering *l, const Spatial *s, int i, const Phase *p, int64_t size,
-                        Phases *phases)
-{
-    int64_t begin = 0, low, high, next_low, next_high;
-    taps_inside(p, 0, size, &low, &high);
-    for (int64_t q = 1; q <= p->count; q++) {
-        taps_inside(p, q, size, &next_low, &next_high);
-        if (q < p->count && next_low == low && next_high == high)
-            continue;
-        add_phase(l, phases, part_of_phase(s, i, p, begin, q, low, high));
-        begin = q;
-        low = next_low;
-        high = next_high;
-    }
-}
-
-static Phases phases_of(Lowering *l, const Spatial *s, int i, int64_t kernel, int64_t x, int64_t y,
-                        bool trim)
-{
-    Phases phases = {0};
-    for (int64_t first = 0; first < s->stride[i]; first++) {
-        Phase p = phase_of(s, i, kernel, x, first);
-        if (p.count && trim && p.taps)
-            add_trimmed(l, s, i, &p, y, &phases);
-        else if (p.count)
-            add_phase(l, &phases, p);
-    }
-    return phases;
-}
+/* ---- conv_transpose: one nest for each combination of phases (lower_phase.c) ---- */
 
 /* Worth a nest for each row at the edges: few taps, and an image that is hardly larger than they
  * are. */
@@ -318,26 +217,6 @@ static bool should_trim(const Spatial *s, const int64_t *sizes, const TensorType
     enum { MOST_TAPS = 7, EDGES_MATTER = 10 };
     int64_t reach = (sizes[0] - 1) * s->dilation[0];
     return s->rank >= 2 && sizes[0] <= MOST_TAPS && y->dims[1] < EDGES_MATTER * reach;
-}
-
-static void transpose_border(const Spatial *s, const Phases *phases, const TensorType *y,
-                             int64_t *before, int64_t *after)
-{
-    memset(before, 0, RANK_LIMIT * sizeof *before);
-    memset(after, 0, RANK_LIMIT * sizeof *after);
-    for (int i = 0; i < s->rank; i++) {
-        for (int k = 0; k < phases[i].count; k++) {
-            const Phase *p = &phases[i].list[k];
-            if (!p->taps)
-                continue;
-            int64_t lowest = p->from - (p->taps - 1) * p->from_step,
-                    highest = p->count - 1 + p->from;
-            if (-lowest > before[i + 1])
-                before[i + 1] = -lowest;
-            if (highest - (y->dims[i + 1] - 1) > after[i + 1])
-                after[i + 1] = highest - (y->dims[i + 1] - 1);
-        }
-    }
 }
 
 typedef struct Transposed {
@@ -409,9 +288,9 @@ static void lower_conv_transpose(Lowering *l, Node *root)
     int64_t sizes[3], after[RANK_LIMIT];
     kernel_sizes(w, sizes);
     for (int i = 0; i < t.s.rank; i++)
-        t.phases[i] = phases_of(l, &t.s, i, sizes[i], x->dims[i + 1], y->dims[i + 1],
-                                i == 0 && should_trim(&t.s, sizes, y));
-    transpose_border(&t.s, t.phases, y, t.before, after);
+        t.phases[i] = lower_phases(l, &t.s, i, sizes[i], x->dims[i + 1], y->dims[i + 1],
+                                   i == 0 && should_trim(&t.s, sizes, y));
+    phases_border(t.phases, t.s.rank, y, t.before, after);
     t.y = bordered_copy(l, root->in[0], t.before, after);
     Phase phases[3];
     Stmt *body = transposed_nests(l, &t, 0, phases);

@@ -119,85 +119,128 @@ void lower_root_window(Lowering *l, Node *root)
         lower_window_pick(l, root);
 }
 
-/* ---- the way back: dx = 0; for each tap, for each output whose tap lies inside, dx[…] += dy ----
- */
+/* ---- the way back: dx[i] = Σ over the taps k that meet it of dy[o] where taps[o] == k ---- */
 
-/* Outputs o for which o·stride + tap·dilation - pad lies in 0 … size-1: first … end-1. */
-static void inside_range(const Spatial *s, int i, int64_t tap, int64_t size, int64_t outs,
-                         int64_t *first, int64_t *end)
+typedef struct Back {
+    Spatial s;
+    Node *root;
+    Phases phases[3];
+    Slot *dy, *taps; /* copies with a border, or NULL */
+    TensorType y;    /* of dy with its border */
+    int64_t before[RANK_LIMIT];
+} Back;
+
+static Expr *back_element(Lowering *l, const Back *b, int in, Slot *padded, const Coordinates *at)
 {
-    int64_t shift = s->pad[2 * i] - tap * s->dilation[i], stride = s->stride[i];
-    *first = shift > 0 ? (shift + stride - 1) / stride : 0;
-    *end = size - 1 + shift < 0 ? 0 : (size - 1 + shift) / stride + 1;
-    *end = *end > outs ? outs : *end;
+    if (!padded)
+        return lower_read(l, b->root->in[in], at);
+    return expr_load(l->arena, lower_argument(l, padded), lower_offset(l->arena, &b->y, at));
 }
 
-static Stmt *scatter_tap(Lowering *l, Node *root, const Spatial *s, const int64_t *tap,
-                         int64_t number, Affine n)
+static Expr *back_term(Lowering *l, const Back *b, const Coordinates *at_y, Affine tap)
 {
-    const TensorType *dx = &root->type, *dy = &root->in[0]->type;
-    int last = s->rank + 1;
+    ElementType element = b->root->type.element;
+    Expr *value = back_element(l, b, 0, b->dy, at_y);
+    if (b->root->op != OP_window_scatter)
+        return value;
+    Expr *same[] = {back_element(l, b, 1, b->taps, at_y), expr_index(l->arena, TYPE_I32, tap)};
+    Expr *choose[] = {expr_apply(l->arena, OP_eq, TYPE_BOOL, 2, same), value,
+                      expr_number(l->arena, element, 0)};
+    return expr_apply(l->arena, OP_select, element, 3, choose);
+}
+
+/* The positions of one combination of phases in image n. */
+static Stmt *back_nest(Lowering *l, const Back *b, const Phase *phases, Affine n)
+{
+    const TensorType *dx = &b->root->type;
+    int last = b->s.rank + 1;
+    int64_t taps = 1;
     Axes axes = {0};
-    Coordinates at_x = {.rank = dx->rank}, at_y = {.rank = dx->rank};
-    at_x.at[0] = at_y.at[0] = n;
-    for (int i = 0; i < s->rank; i++) {
-        int64_t first, end;
-        inside_range(s, i, tap[i], dx->dims[i + 1], dy->dims[i + 1], &first, &end);
-        if (first >= end)
-            return NULL;
-        Affine o = axes_add(l, &axes, "o", end - first);
-        at_y.at[i + 1] = affine_add(l->arena, o, affine_number(first));
-        at_x.at[i + 1] = affine_add(l->arena, affine_scale(l->arena, at_y.at[i + 1], s->stride[i]),
-                                    affine_number(tap[i] * s->dilation[i] - s->pad[2 * i]));
+    Reduction sum = {.mode = STORE_ADD, .first = expr_number(l->arena, dx->element, 0)};
+    Coordinates at = {.rank = dx->rank}, at_y = {.rank = dx->rank};
+    Affine tap = affine_number(0);
+    at.at[0] = at_y.at[0] = n;
+    for (int i = 0; i < b->s.rank; i++) {
+        const Phase *p = &phases[i];
+        Affine q = axes_add(l, &axes, "q", p->count), inside = axes_add(l, &axes, "p", p->inside);
+        Affine t = axes_add(l, &sum.axes, "t", p->taps);
+        at.at[i + 1] = affine_add(l->arena, affine_scale(l->arena, q, b->s.stride[i]),
+                                  affine_add(l->arena, inside, affine_number(p->first)));
+        at_y.at[i + 1] = affine_add(l->arena, q, affine_number(p->from + b->before[i + 1]));
+        at_y.at[i + 1] =
+            affine_add(l->arena, at_y.at[i + 1], affine_scale(l->arena, t, -p->from_step));
+        Affine k = affine_add(l->arena, inside, affine_scale(l->arena, t, p->tap_step));
+        k = affine_add(l->arena, k, affine_number(p->tap));
+        tap = affine_add(l->arena, affine_scale(l->arena, tap, b->s.size[i]), k);
+        taps *= p->taps;
     }
-    at_x.at[last] = at_y.at[last] = axes_add(l, &axes, "c", dx->dims[last]);
-    Expr *value = lower_read(l, root->in[0], &at_y);
-    if (root->op == OP_window_scatter) {
-        Expr *same[] = {lower_read(l, root->in[1], &at_y),
-                        expr_number(l->arena, TYPE_I32, (double)number)};
-        Expr *choose[] = {expr_apply(l->arena, OP_eq, TYPE_BOOL, 2, same), value,
-                          expr_number(l->arena, dx->element, 0)};
-        value = expr_apply(l->arena, OP_select, dx->element, 3, choose);
-    }
-    Buffer *out = lower_argument(l, lower_slot(l, root));
-    return axes_loops(
-        l, &axes, stmt_store(l->arena, STORE_ADD, out, lower_offset(l->arena, dx, &at_x), value));
+    at.at[last] = at_y.at[last] = axes_add(l, &axes, "c", dx->dims[last]);
+    Expr *term = taps ? back_term(l, b, &at_y, tap) : sum.first;
+    if (taps <= 1)
+        return axes_loops(l, &axes, lower_epilogue(l, term, &at));
+    sum.term = term;
+    return axes_loops(l, &axes, lower_reduction(l, &sum, dx->element, &at));
 }
 
-static Stmt *clear_image(Lowering *l, Node *root, Affine n)
+/* One nest for each combination of phases. */
+static Stmt *back_nests(Lowering *l, const Back *b, int axis, Phase *phases, Affine n)
 {
-    TensorType image = root->type;
-    image.dims[0] = 1;
-    Axes axes = {0};
-    Coordinates at = axes_of_type(l, &axes, &image);
-    at.at[0] = n;
-    Buffer *out = lower_argument(l, lower_slot(l, root));
-    out->written = true;
-    return axes_loops(l, &axes,
-                      stmt_store(l->arena, STORE_SET, out, lower_offset(l->arena, &root->type, &at),
-                                 expr_number(l->arena, root->type.element, 0)));
+    if (axis == b->s.rank)
+        return back_nest(l, b, phases, n);
+    Stmt *all = NULL;
+    for (int k = 0; k < b->phases[axis].count; k++) {
+        phases[axis] = b->phases[axis].list[k];
+        all = stmt_append(all, back_nests(l, b, axis + 1, phases, n));
+    }
+    return all;
 }
 
-/* One image at a time, so that images can go to different threads; windows that overlap add up in
- * the order of taps. */
+/* False when so many nests would be needed that no border is better. */
+static bool find_phases(Lowering *l, Back *b, bool trim)
+{
+    enum { NESTS = 16 };
+    int64_t nests = 1;
+    for (int i = 0; i < b->s.rank; i++) {
+        int64_t x = b->root->type.dims[i + 1], y = b->root->in[0]->type.dims[i + 1];
+        b->phases[i] = (Phases){0};
+        if (!lower_phases_apart(l, &b->s, i, b->s.size[i], x, y, &b->phases[i]))
+            b->phases[i] = lower_phases(l, &b->s, i, b->s.size[i], x, y, trim);
+        nests *= b->phases[i].count;
+    }
+    return nests <= NESTS;
+}
+
+/* Copies with a border where taps meet one: dy is 0 there. */
+static void add_border(Lowering *l, Back *b)
+{
+    int64_t after[RANK_LIMIT];
+    Node *root = b->root;
+    Group *group = l->group;
+    const char *name = l->kernel->name;
+    b->y = root->in[0]->type;
+    phases_border(b->phases, b->s.rank, &b->y, b->before, after);
+    TensorType same = b->y;
+    b->dy = lower_padded(l, root->in[0], b->before, after, 0, &b->y);
+    if (root->op == OP_window_scatter)
+        b->taps = lower_padded(l, root->in[1], b->before, after, -1, &same);
+    kernel_begin(l, group, name);
+}
+
+/* One image at a time, so that images can go to different threads; where windows overlap, dy is
+ * added up in the order of taps. */
 void lower_root_scatter(Lowering *l, Node *root)
 {
-    Spatial s = node_spatial(root);
-    const Var *n = kernel_var(l->arena, l->kernel, "n");
-    Affine image = affine_var(l->arena, n, 1);
-    Stmt *body = clear_image(l, root, image);
+    Back b = {.s = node_spatial(root), .root = root};
+    if (!find_phases(l, &b, true))
+        find_phases(l, &b, false);
+    add_border(l, &b);
     int64_t taps = 1;
-    for (int i = 0; i < s.rank; i++)
-        taps *= s.size[i];
-    for (int64_t number = 0; number < taps; number++) {
-        int64_t tap[3], rest = number;
-        for (int i = s.rank - 1; i >= 0; i--) {
-            tap[i] = rest % s.size[i];
-            rest /= s.size[i];
-        }
-        body = stmt_append(body, scatter_tap(l, root, &s, tap, number, image));
-    }
-    l->kernel->element_steps =
-        type_elements(&root->in[0]->type) * taps + type_elements(&root->type);
-    kernel_end(l, stmt_loop(l->arena, LOOP_SERIAL, n, 0, root->type.dims[0], 1, body));
+    for (int i = 0; i < b.s.rank; i++)
+        taps *= b.s.size[i];
+    l->kernel->element_steps = type_elements(&root->in[0]->type) * taps +
+                               type_elements(&root->type) * lower_group_work(l->group);
+    const Var *var;
+    Affine n = lower_axis(l, "n", root->type.dims[0], &var);
+    Phase phases[3];
+    kernel_end(l, lower_loops(l, 1, &var, &root->type.dims[0], back_nests(l, &b, 0, phases, n)));
 }

@@ -173,6 +173,31 @@ typedef struct Reduction {
 Stmt *lower_reduction(Lowering *l, const Reduction *reduction, ElementType element,
                       const Coordinates *at);
 
+typedef struct Phase {    /* positions along one axis that are met alike; see lower_phase.c */
+    int64_t first, count; /* positions: i = stride·q + first, q = 0..count */
+    int64_t tap, tap_step, taps; /* k = tap + t·tap_step, t = 0..taps; 0: none meets */
+    int64_t from, from_step;     /* o = q + from - t·from_step */
+    int64_t inside;              /* more than 1: i and k count further by p = 0..inside */
+} Phase;
+
+typedef struct Phases {
+    Phase *list;
+    int count, capacity;
+} Phases;
+
+/* All phases of axis i of an input `x` long, under `kernel` taps whose outputs are `y` long. With
+ * `trim` no tap meets what lies outside of y: for small images most of the work of a full
+ * convolution would be there. */
+Phases lower_phases(Lowering *l, const Spatial *s, int i, int64_t kernel, int64_t x, int64_t y,
+                    bool trim);
+/* The same for windows of `kernel` taps that do not overlap and begin at 0, each as one run of
+ * positions: the output is then gone through in its order. False when they are not such windows. */
+bool lower_phases_apart(Lowering *l, const Spatial *s, int i, int64_t kernel, int64_t x, int64_t y,
+                        Phases *phases);
+/* How far taps reach beyond y: `phases` are those of its `rank` axes behind the batch. */
+void phases_border(const Phases *phases, int rank, const TensorType *y, int64_t *before,
+                   int64_t *after);
+
 /* The smallest or largest value of a type, as a number: what max and min start from. */
 double element_lowest(ElementType element);
 double element_highest(ElementType element);
