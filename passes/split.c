@@ -15,6 +15,12 @@
  * A long sum with more results is split too when what it reads does not stay in the cache: every
  * block of results would stream all of it from memory; part by part, it is read once.
  *
+ * Where there are so few results side by side that they fill no vectors, some rounds of the
+ * innermost sum that lie side by side with them are kept apart, too: here 32 rounds of 6,
+ *
+ *     for p = 0..16 { for keep = 0..32 { for j = 0..6 { … for r = 0..72 { %acc[0] += %x[13824*p +
+ * 192*r + 6*keep + j] }; %partial[192*p + 6*keep + j] = %acc[0] } } }
+ *
  * How often to split follows from the shape alone, so the sum has one order at any number of
  * threads. Both kernels are of the plain form, and go on to be tiled and vectorised like any other.
  */
@@ -35,8 +41,11 @@ typedef struct Nest { /* for outer { local; acc = first; for reduced … { acc (
                          epilogue } */
     const Stmt *outer[OUTER_LIMIT];
     int outer_count;
-    const Stmt *local, *first, *reduced, *store, *epilogue;
+    const Stmt *local, *first, *reduced, *inner, *store,
+        *epilogue; /* inner: of the reduced loops */
     int64_t results, depth;
+    int64_t parts, kept; /* kept: rounds of the inner loop; 1: none */
+    const Var *part, *keep;
 } Nest;
 
 static bool match(Nest *nest, const Stmt *s)
@@ -58,6 +67,7 @@ static bool match(Nest *nest, const Stmt *s)
         if (!is_plain_loop(s) || !s->body || s->body->next)
             return false;
         nest->depth *= s->end;
+        nest->inner = s;
     }
     nest->store = s;
     return s->kind == STMT_STORE && s->buffer == nest->local->buffer && s->mode != STORE_SET &&
@@ -120,6 +130,47 @@ static int64_t choose_parts(const Nest *nest, const Target *target)
     return pays ? parts : 1;
 }
 
+typedef struct Beside {
+    const Var *inner, *result;
+    int64_t extent;
+    bool any, all;
+} Beside;
+
+/* Do rounds of the inner loop lie side by side, each of all results, or in the same place? */
+static void look_beside(void *argument, const Expr *load)
+{
+    Beside *beside = argument;
+    int64_t step = affine_factor(load->offset, beside->inner);
+    bool counts_on = step == beside->extent && affine_factor(load->offset, beside->result) == 1;
+    beside->any = beside->any || counts_on;
+    beside->all = beside->all && !load->dynamic && (counts_on || step == 0);
+}
+
+/* Rounds to keep apart, so that results fill whole vectors: enough of them to hide how long it
+ * takes until a sum can be added to again, where no other loop around gives independent sums. */
+static int64_t choose_kept(const Nest *nest, const Target *target)
+{
+    enum { SUMS = 4, MOST_KEPT = 64 };
+    if (!nest->outer_count)
+        return 1;
+    const Stmt *result = nest->outer[nest->outer_count - 1];
+    int64_t lanes = target->vector_bits / 8 / element_bytes(nest->local->buffer->element);
+    int64_t rounds = nest->inner->end / (nest->inner == nest->reduced ? nest->parts : 1);
+    int64_t wanted = lanes * (nest->outer_count == 1 ? SUMS : 1), best = 1;
+    Beside beside = {nest->inner->var, result->var, result->end, false, true};
+    visit_loads(nest->store->value, look_beside, &beside);
+    if (!beside.any || !beside.all || result->end >= wanted)
+        return 1;
+    for (int64_t kept = 2; kept <= MOST_KEPT && kept <= rounds; kept++) {
+        int64_t size = kept * result->end, least = best * result->end;
+        bool fills = size % lanes == 0 || least % lanes != 0;
+        if (rounds % kept == 0 && fills &&
+            (least < wanted || (size % wanted == 0) > (least % wanted == 0)))
+            best = kept;
+    }
+    return best;
+}
+
 /* The kernel's copy of each argument that `list` uses, in their old order. */
 static Buffer **copy_arguments(Arena *arena, const Kernel *from, Kernel *to, const bool *used,
                                int *which)
@@ -137,20 +188,33 @@ static Buffer **copy_arguments(Arena *arena, const Kernel *from, Kernel *to, con
     return buffers;
 }
 
-/* Row-major place of one result among all. */
-static Affine result_place(Arena *arena, const Nest *nest, const Var *part)
+/* Row-major place of one partial result: part, loops around, what is kept apart, the last loop. */
+static Affine result_place(Arena *arena, const Nest *nest)
 {
-    Affine place = part ? affine_var(arena, part, 1) : affine_number(0);
-    for (int i = 0; i < nest->outer_count; i++)
+    Affine place = affine_var(arena, nest->part, 1);
+    for (int i = 0; i < nest->outer_count; i++) {
+        if (i == nest->outer_count - 1 && nest->kept > 1)
+            place = affine_add(arena, affine_scale(arena, place, nest->kept),
+                               affine_var(arena, nest->keep, 1));
         place = affine_add(arena, affine_scale(arena, place, nest->outer[i]->end),
                            affine_var(arena, nest->outer[i]->var, 1));
+    }
     return place;
 }
 
-static Stmt *outer_loops(Arena *arena, const Nest *nest, Stmt *body)
+static Stmt *loop_over(Arena *arena, const Var *var, int64_t extent, Stmt *body)
 {
-    for (int i = nest->outer_count - 1; i >= 0; i--)
-        body = stmt_loop(arena, LOOP_SERIAL, nest->outer[i]->var, 0, nest->outer[i]->end, 1, body);
+    return stmt_loop(arena, LOOP_SERIAL, var, 0, extent, 1, body);
+}
+
+/* The loops around; with `apart`, what is kept apart before the last of them. */
+static Stmt *outer_loops(Arena *arena, const Nest *nest, bool apart, Stmt *body)
+{
+    for (int i = nest->outer_count - 1; i >= 0; i--) {
+        body = loop_over(arena, nest->outer[i]->var, nest->outer[i]->end, body);
+        if (apart && i == nest->outer_count - 1 && nest->kept > 1)
+            body = loop_over(arena, nest->keep, nest->kept, body);
+    }
     return body;
 }
 
@@ -161,12 +225,33 @@ static Stmt *accumulate(Arena *arena, Buffer *acc, const Stmt *first, Stmt *loop
     return stmt_append(block, loops);
 }
 
-static void make_partial(Arena *arena, const Kernel *kernel, const Nest *nest, int64_t parts,
-                         Split *split)
+/* The sum of one part, and of each round of the inner loop that is kept apart. */
+static Stmt *partial_sum(Arena *arena, const Nest *nest, Replace *replace)
+{
+    const Var *reduced = nest->reduced->var, *inner = nest->inner->var;
+    int64_t length = nest->reduced->end / nest->parts;
+    Affine at = affine_var(arena, inner, nest->kept);
+    if (nest->kept > 1)
+        at = affine_add(arena, at, affine_var(arena, nest->keep, 1));
+    Affine part = affine_var(arena, nest->part, length);
+    bool same = nest->inner == nest->reduced;
+    replace_var(replace, reduced,
+                affine_add(arena, part, same ? at : affine_var(arena, reduced, 1)));
+    if (!same && nest->kept > 1)
+        replace_var(replace, inner, at);
+    Stmt *body = rewrite_stmts(arena, nest->reduced->body, replace);
+    Stmt *loops = loop_over(arena, reduced, length, body), *last = loops;
+    while (last->body->kind == STMT_LOOP)
+        last = last->body;
+    last->end /= nest->kept;
+    return loops;
+}
+
+static void make_partial(Arena *arena, const Kernel *kernel, const Nest *nest, Split *split)
 {
     Kernel *k = split->partial = ARENA_NEW(arena, Kernel);
     k->name = arena_print(arena, "%s_partial", kernel->name);
-    k->next_var = kernel->next_var;
+    k->next_var = nest->keep->id + 1;
     k->multiply_adds = kernel->multiply_adds;
     k->element_steps = nest->results * nest->depth;
     bool *used = ARENA_ARRAY(arena, bool, kernel->argument_count + 1);
@@ -179,24 +264,18 @@ static void make_partial(Arena *arena, const Kernel *kernel, const Nest *nest, i
     Buffer *out = kernel_argument(arena, k, arena_print(arena, "p%d", k->argument_count),
                                   split->element, split->count);
     out->written = true;
-    const Var *part = kernel_var(arena, k, "part"), *reduced = nest->reduced->var;
-    int64_t length = nest->reduced->end / parts;
-    replace_var(&replace, reduced,
-                affine_add(arena, affine_var(arena, part, length), affine_var(arena, reduced, 1)));
-    Stmt *loops = rewrite_stmts(arena, nest->reduced->body, &replace);
-    loops = stmt_loop(arena, LOOP_SERIAL, reduced, 0, length, 1, loops);
-    Stmt *block = accumulate(arena, replace.local_by, nest->first, loops);
-    stmt_append(block, stmt_store(arena, STORE_SET, out, result_place(arena, nest, part),
+    Stmt *block =
+        accumulate(arena, replace.local_by, nest->first, partial_sum(arena, nest, &replace));
+    stmt_append(block, stmt_store(arena, STORE_SET, out, result_place(arena, nest),
                                   expr_load(arena, replace.local_by, affine_number(0))));
-    k->body = stmt_loop(arena, LOOP_SERIAL, part, 0, parts, 1, outer_loops(arena, nest, block));
+    k->body = loop_over(arena, nest->part, nest->parts, outer_loops(arena, nest, true, block));
 }
 
-static void make_combine(Arena *arena, const Kernel *kernel, const Nest *nest, int64_t parts,
-                         Split *split)
+static void make_combine(Arena *arena, const Kernel *kernel, const Nest *nest, Split *split)
 {
     Kernel *k = split->combine = ARENA_NEW(arena, Kernel);
     k->name = arena_print(arena, "%s_combine", kernel->name);
-    k->next_var = kernel->next_var;
+    k->next_var = nest->keep->id + 1;
     k->element_steps = split->count;
     bool *used = ARENA_ARRAY(arena, bool, kernel->argument_count + 1);
     mark_arguments(nest->epilogue, used);
@@ -207,13 +286,14 @@ static void make_combine(Arena *arena, const Kernel *kernel, const Nest *nest, i
     split->combine_arguments[k->argument_count] = -1;
     Buffer *in = kernel_argument(arena, k, arena_print(arena, "p%d", k->argument_count),
                                  split->element, split->count);
-    const Var *part = kernel_var(arena, k, "part");
     Stmt *sum = stmt_store(arena, nest->store->mode, replace.local_by, affine_number(0),
-                           expr_load(arena, in, result_place(arena, nest, part)));
-    sum = stmt_loop(arena, LOOP_SERIAL, part, 0, parts, 1, sum);
+                           expr_load(arena, in, result_place(arena, nest)));
+    if (nest->kept > 1)
+        sum = loop_over(arena, nest->keep, nest->kept, sum);
+    sum = loop_over(arena, nest->part, nest->parts, sum);
     Stmt *block = accumulate(arena, replace.local_by, nest->first, sum);
     stmt_append(block, rewrite_stmts(arena, nest->epilogue, &replace));
-    k->body = outer_loops(arena, nest, block);
+    k->body = outer_loops(arena, nest, false, block);
 }
 
 bool split_reduction(Arena *arena, const Target *target, const Kernel *kernel, Split *split)
@@ -221,12 +301,17 @@ bool split_reduction(Arena *arena, const Target *target, const Kernel *kernel, S
     Nest nest = {0};
     if (!kernel->body || !match(&nest, kernel->body))
         return false;
-    int64_t parts = choose_parts(&nest, target);
-    if (parts == 1)
+    nest.parts = choose_parts(&nest, target);
+    if (nest.parts == 1)
         return false;
-    *split = (Split){.element = nest.local->buffer->element, .count = parts * nest.results};
-    make_partial(arena, kernel, &nest, parts, split);
-    make_combine(arena, kernel, &nest, parts, split);
+    nest.kept = choose_kept(&nest, target);
+    Kernel names = {.next_var = kernel->next_var};
+    nest.part = kernel_var(arena, &names, "part");
+    nest.keep = kernel_var(arena, &names, "keep");
+    *split = (Split){.element = nest.local->buffer->element,
+                     .count = nest.parts * nest.kept * nest.results};
+    make_partial(arena, kernel, &nest, split);
+    make_combine(arena, kernel, &nest, split);
     collapse_loops(arena, split->partial);
     collapse_loops(arena, split->combine);
     return true;
