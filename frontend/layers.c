@@ -261,7 +261,13 @@ int64_t count_multiply_adds(const Function *f, int first, int last)
         const Node *node = f->nodes[i];
         const TensorType *places = &node->type; /* whose elements meet `each` multiply-adds */
         int64_t each = 0, total, next;
-        if (node->op == OP_matmul) {
+        TensorType step;
+        if (node->op == OP_scan) {
+            const Function *body = node->attr.body;
+            each = count_multiply_adds(body, 0, body->node_count);
+            step = type_make(TYPE_F32, 1, node->attr.lists[2].values);
+            places = &step;
+        } else if (node->op == OP_matmul) {
             each = node->in[0]->type.dims[node->in[0]->type.rank - 1];
         } else if (node->op == OP_conv) {
             const TensorType *w = &node->in[1]->type;

@@ -19,6 +19,7 @@ reaches() {
 
 reaches digits accuracy 97 100
 reaches transformer accuracy 95 100
+reaches lstm accuracy 95 100
 reaches mlp accuracy 95 100
 reaches regression mean_absolute_error 0 0.2
 reaches autoencoder mean_absolute_error 0 0.08

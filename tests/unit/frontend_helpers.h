@@ -96,4 +96,43 @@ static inline void expect_near(double got, double want, double tolerance, const 
     cr_expect(fabs(got - want) <= tolerance, "%s: %.17g where %.17g is right", what, got, want);
 }
 
+/* Numbers that are not alike: sin(0.7 i + phase), i counting them. */
+typedef struct Wave {
+    const char *state;
+    double phase;
+} Wave;
+
+static inline void fill_wave(Value value, double phase)
+{
+    for (int64_t i = 0; i < type_elements(&value.type); i++)
+        value.numbers[i] = sin(0.7 * (double)i + phase);
+}
+
+static inline void fill_states(const Built *b, int count, const Wave *waves)
+{
+    for (int i = 0; i < count; i++)
+        fill_wave(*state(b, waves[i].state), waves[i].phase);
+}
+
+/* The first result; input i is a wave of phases[i]. */
+static inline Value run_waves(const Built *b, const char *name, const double *phases)
+{
+    const Function *f = function(b, name);
+    Value inputs[4], results[4];
+    for (int i = 0; i < f->input_count; i++) {
+        inputs[i] = value_create(b->arena, f->inputs[i]->type);
+        fill_wave(inputs[i], phases[i]);
+    }
+    graph_evaluate(b->arena, EVALUATE_F64, f, inputs, b->states, results);
+    return results[0];
+}
+
+static inline void expect_numbers(const Value *got, int64_t count, const double *want,
+                                  const char *what)
+{
+    cr_assert(type_elements(&got->type) >= count, "%s has too few numbers", what);
+    for (int64_t i = 0; i < count; i++)
+        expect_near(got->numbers[i], want[i], 1e-6, what);
+}
+
 #endif

@@ -30,43 +30,6 @@
 
 #include "passes/passes.h"
 
-typedef struct Wave {
-    const char *state;
-    double phase;
-} Wave;
-
-static void fill_wave(Value value, double phase)
-{
-    for (int64_t i = 0; i < type_elements(&value.type); i++)
-        value.numbers[i] = sin(0.7 * (double)i + phase);
-}
-
-static void fill_states(const Built *b, int count, const Wave *waves)
-{
-    for (int i = 0; i < count; i++)
-        fill_wave(*state(b, waves[i].state), waves[i].phase);
-}
-
-/* The first result; input i is a wave of phases[i]. */
-static Value run_waves(const Built *b, const char *name, const double *phases)
-{
-    const Function *f = function(b, name);
-    Value inputs[4], results[4];
-    for (int i = 0; i < f->input_count; i++) {
-        inputs[i] = value_create(b->arena, f->inputs[i]->type);
-        fill_wave(inputs[i], phases[i]);
-    }
-    graph_evaluate(b->arena, EVALUATE_F64, f, inputs, b->states, results);
-    return results[0];
-}
-
-static void expect_numbers(const Value *got, int64_t count, const double *want, const char *what)
-{
-    cr_assert(type_elements(&got->type) >= count, "%s has too few numbers", what);
-    for (int64_t i = 0; i < count; i++)
-        expect_near(got->numbers[i], want[i], 1e-6, what);
-}
-
 /* One layer for x of the shape `row`, whose states are `weight` and `bias`. */
 static void expect_layer(const char *row, const char *layer, int64_t count, const double *want)
 {
