@@ -193,8 +193,9 @@ static Coordinates through_view(Lowering *l, const Node *view, const Coordinates
 
 static bool has_memory(const Lowering *l, const Node *node)
 {
-    return l->fusion->group_of[node->id] || node->op == OP_input || node->op == OP_state ||
-           node->op == OP_constant;
+    if (l->fusion->group_of[node->id])
+        return !l->fusion->recomputed[node->id];
+    return node->op == OP_input || node->op == OP_state || node->op == OP_constant;
 }
 
 static Expr *read_random(Lowering *l, Node *node, const Coordinates *at)

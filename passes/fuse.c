@@ -4,19 +4,24 @@
  *     %3 = add %2, %b
  *     %4 = max %3, 0
  *
- * Three steps, each over the nodes in order:
+ * Four steps, each over the nodes in order:
  *   1. inline    element-wise nodes whose only reader is a reduction are computed where it reads
  * them
  *   2. group     an element-wise node joins the group of an operand that has its shape, unless
  * another of its operands would have to be computed after that group and before it (a cycle between
  * kernels)
- *   3. store     what another group reads, or the function gives back, gets memory
+ *   3. recompute what is cheap to make of something stored, its readers make for themselves
+ * (recompute.h)
+ *   4. store     what else another group reads, or the function gives back, gets memory
  *
  * A value that is read through a view, or broadcast, needs memory: edges inside a group connect
  * equal indices only. */
 #include "passes/fuse.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "passes/recompute.h"
 
 enum {
     MEMBER_LIMIT = 48, /* more would only spill registers */
@@ -337,16 +342,16 @@ static void make_groups(Fusion *fusion, Arena *arena, const bool *forced)
     }
 }
 
-/* ---- step 3 ---- */
+/* ---- steps 3 and 4 ---- */
 
 static void store_source(Fusion *fusion, Node *node)
 {
     node = fusion_source(fusion, node);
-    if (fusion->group_of[node->id]) {
+    if (fusion->group_of[node->id] && !fusion->recomputed[node->id]) {
         fusion->stored[node->id] = true;
         return;
     }
-    if (!is_leaf(node)) /* inlined or generated: what it is made of */
+    if (!is_leaf(node)) /* inlined, generated or computed again: what it is made of */
         for (int i = 0; i < node->in_count; i++)
             store_source(fusion, node->in[i]);
 }
@@ -367,6 +372,34 @@ static void mark_stored(Fusion *fusion)
         fusion->stored[f->results[r].node->id] = true;
     for (int u = 0; u < f->update_count; u++)
         fusion->stored[f->updates[u].node->id] = true;
+}
+
+/* Does the rest of its group, behind it, read this member? */
+static bool is_read_inside(const Fusion *fusion, const Group *group, int member)
+{
+    for (int m = member + 1; m < group->member_count; m++)
+        for (int i = 0; i < group->members[m]->in_count; i++)
+            if (group->members[m]->in[i] == group->members[member] &&
+                fusion->group_of[group->members[m]->id] == group)
+                return true;
+    return false;
+}
+
+/* Values that every reader computes for itself: their groups are rid of them, and go when they were
+ * all there was. */
+static void drop_unread(Fusion *fusion)
+{
+    for (int g = 0; g < fusion->group_count; g++) {
+        Group *group = fusion->groups[g];
+        for (int m = group->member_count - 1; m >= 0; m--)
+            if (fusion->recomputed[group->members[m]->id] && !is_read_inside(fusion, group, m))
+                fusion->group_of[group->members[m]->id] = NULL;
+        int kept = 0;
+        for (int m = 0; m < group->member_count; m++)
+            if (fusion->group_of[group->members[m]->id])
+                group->members[kept++] = group->members[m];
+        group->member_count = kept;
+    }
 }
 
 /* Merging may have moved a group behind one that reads it: order them anew, depth first, by node
@@ -417,9 +450,14 @@ Fusion *fuse(Arena *arena, Function *function)
     fusion->inlined = ARENA_ARRAY(arena, bool, nodes);
     Uses uses = count_uses(arena, function);
     mark_inlined(fusion, &uses);
+    fusion->recomputed = ARENA_ARRAY(arena, bool, nodes);
     make_groups(fusion, arena, find_forced(arena, fusion));
-    order_groups(fusion, arena);
     mark_stored(fusion);
+    fusion->recomputed = choose_recomputed(arena, fusion);
+    memset(fusion->stored, 0, nodes * sizeof *fusion->stored);
+    mark_stored(fusion);
+    drop_unread(fusion);
+    order_groups(fusion, arena);
     return fusion;
 }
 
@@ -452,4 +490,7 @@ void fusion_print(const Fusion *fusion, Text *text)
     for (int n = 0; n < f->node_count; n++)
         if (fusion->inlined[n])
             text_print(text, "inlined: %%%d %s\n", numbers[n], op_name(f->nodes[n]->op));
+    for (int n = 0; n < f->node_count; n++)
+        if (fusion->recomputed[n])
+            text_print(text, "computed again: %%%d %s\n", numbers[n], op_name(f->nodes[n]->op));
 }

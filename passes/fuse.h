@@ -29,6 +29,8 @@ typedef struct Fusion {
                          it */
     bool *stored;     /* by Node.id: has memory of its own */
     bool *inlined;    /* by Node.id: element-wise, recomputed inside its reader */
+    bool *recomputed; /* by Node.id: element-wise; other groups than its own, which it need not
+                         have, make it of what it is made of */
     int stamp;
 } Fusion;
 
