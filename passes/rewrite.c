@@ -11,8 +11,7 @@ void replace_var(Replace *replace, const Var *var, Affine by)
     replace->by[replace->count++] = by;
 }
 
-/* Does `a` count on from one round of the inner loop to the next? */
-static bool follows_run(Affine a, const Run *run)
+bool run_follows(Affine a, const Run *run)
 {
     int64_t inner = run ? affine_factor(a, run->inner) : 0;
     return inner != 0 && affine_factor(a, run->outer) == inner * run->extent;
@@ -20,7 +19,7 @@ static bool follows_run(Affine a, const Run *run)
 
 Affine rewrite_affine(Arena *arena, Affine a, const Replace *replace)
 {
-    const Run *run = follows_run(a, replace->run) ? replace->run : NULL;
+    const Run *run = run_follows(a, replace->run) ? replace->run : NULL;
     for (int i = 0; i < replace->count; i++) {
         const Var *var = replace->vars[i];
         if (affine_factor(a, var) && !(run && (var == run->outer || var == run->inner)))
@@ -113,6 +112,25 @@ void visit_affines(const Stmt *stmt, VisitAffine *visit, void *argument)
         visit_expr_affines(stmt->dynamic, visit, argument);
         visit_affines(stmt->body, visit, argument);
     }
+}
+
+typedef struct Moves {
+    const Var *one, *other;
+    bool any;
+} Moves;
+
+static void look_at_moves(void *argument, Affine affine)
+{
+    Moves *moves = argument;
+    moves->any = moves->any || (moves->one && affine_factor(affine, moves->one)) ||
+                 (moves->other && affine_factor(affine, moves->other));
+}
+
+bool any_moves_with(const Stmt *stmt, const Var *one, const Var *other)
+{
+    Moves moves = {one, other, false};
+    visit_affines(stmt, look_at_moves, &moves);
+    return moves.any;
 }
 
 void visit_loads(const Expr *expr, VisitLoad *visit, void *argument)

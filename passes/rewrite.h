@@ -27,6 +27,9 @@ typedef struct Replace {
                        next, it moves with first and place; elsewhere by `vars` */
 } Replace;
 
+/* Does `a` count on from one round of the inner loop to the next? */
+bool run_follows(Affine a, const Run *run);
+
 void replace_var(Replace *replace, const Var *var, Affine by);
 Affine rewrite_affine(Arena *arena, Affine a, const Replace *replace);
 Expr *rewrite_expr(Arena *arena, Expr *expr, const Replace *replace);
@@ -48,5 +51,8 @@ void visit_affines(const Stmt *stmt, VisitAffine *visit, void *argument);
 /* Calls visit for every load in the expression, and for every index (with buffer NULL). */
 typedef void VisitLoad(void *argument, const Expr *load);
 void visit_loads(const Expr *expr, VisitLoad *visit, void *argument);
+
+/* Does any offset or index in the list move with one of these variables? NULL is none. */
+bool any_moves_with(const Stmt *stmt, const Var *one, const Var *other);
 
 #endif

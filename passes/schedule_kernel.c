@@ -14,7 +14,7 @@
 
 typedef void PiecesPass(Pieces *pieces);
 
-static PiecesPass run_collapse, run_split, run_tile, run_vectorize, run_share;
+static PiecesPass run_collapse, run_split, run_widen, run_tile, run_vectorize, run_share;
 
 typedef struct Row {
     const char *name;
@@ -27,6 +27,7 @@ static const Row rows[] = {
     {"lower",     NULL,          "the plainest loops there are, one for each axis: all others start from these"},
     {"collapse",  run_collapse,  "before whatever counts iterations: fewer and longer loops leave fewer remainders"},
     {"split",     run_split,     "before tile: both halves are then tiled and vectorised like any kernel"},
+    {"widen",     run_widen,     "before tile, which finds longer rows of outputs then"},
     {"tile",      run_tile,      "before vectorize, which would put the same loops into lanes with no block of registers"},
     {"vectorize", run_vectorize, "what tile left plain, and the kernels that pack for it"},
     {"share",     run_share,     "last of the loops: who runs them changes nothing inside them"},
@@ -158,17 +159,29 @@ static void drop_unused_arguments(Pieces *pieces, Piece *piece)
     kernel->argument_count = kept;
 }
 
-static void run_tile(Pieces *pieces)
+typedef void PackingPass(Arena *arena, const Target *target, Kernel *kernel, Packings *packings);
+
+static void run_packing(Pieces *pieces, PackingPass *pass)
 {
     for (int i = 0; i < pieces->count; i++) {
         Kernel *kernel = pieces->list[i].kernel;
         Packings packings = {0};
         int before = kernel->argument_count;
-        tile_contractions(pieces->arena, pieces->target, kernel, &packings);
+        pass(pieces->arena, pieces->target, kernel, &packings);
         i = insert_packings(pieces, i, &packings, before);
         if (packings.count)
             drop_unused_arguments(pieces, &pieces->list[i]);
     }
+}
+
+static void run_widen(Pieces *pieces)
+{
+    run_packing(pieces, widen_contractions);
+}
+
+static void run_tile(Pieces *pieces)
+{
+    run_packing(pieces, tile_contractions);
 }
 
 static void run_vectorize(Pieces *pieces)

@@ -3,6 +3,7 @@
  *
  *   split       a long sum with few results becomes partial sums, which a second kernel adds up
  *   collapse    nested loops over what is contiguous become one
+ *   widen       contractions with few outputs side by side share vectors among neighbours
  *   tile        contractions: register blocks, packed operand        (f32 and f64 products)
  *   vectorize   everything else: lanes along what is contiguous, or along a reduction
  *   share       the outermost loops are shared out among the team
@@ -36,6 +37,7 @@ typedef struct Split { /* one kernel made into two */
 /* False when it would not pay. */
 bool split_reduction(Arena *arena, const Target *target, const Kernel *kernel, Split *split);
 void collapse_loops(Arena *arena, Kernel *kernel);
+void widen_contractions(Arena *arena, const Target *target, Kernel *kernel, Packings *packings);
 void tile_contractions(Arena *arena, const Target *target, Kernel *kernel, Packings *packings);
 void vectorize_loops(Arena *arena, const Target *target, Kernel *kernel);
 void share_loops(Kernel *kernel);

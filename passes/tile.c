@@ -107,6 +107,37 @@ static bool choose_vector(Contraction *c)
     return v->b != 0 && (v->a == 0 || (v->a == 1 && v->b == 1));
 }
 
+/* A vector loop that fills no vectors, and the loop of which each round begins where the last one
+ * ended in B, are one loop for the vectors. (Where that is so everywhere, they are one loop
+ * already.) They must be few, since each of their blocks is written out. */
+static void merge_vector(Contraction *c)
+{
+    enum { MOST_VECTORS = 8 };
+    Axis *v = &c->outer[c->vector];
+    if (v->extent % c->lanes == 0 || v->a != 0 || v->b != 1)
+        return;
+    int i = 0;
+    while (i < c->outer_count && (c->outer[i].b != v->extent || c->outer[i].a != 0 ||
+                                  c->outer[i].extent * v->extent > MOST_VECTORS * c->lanes ||
+                                  (c->outer[i].out != v->extent && c->outer[i].out != -v->extent)))
+        i++;
+    if (i == c->outer_count)
+        return;
+    c->rounds = c->outer[i].var;
+    c->across = v->var;
+    c->round = v->extent;
+    Replace one = {0};
+    v->var = kernel_var(c->arena, c->kernel, "j");
+    replace_var(&one, c->rounds, affine_number(0));
+    replace_var(&one, c->across, affine_var(c->arena, v->var, 1));
+    c->b = rewrite_expr(c->arena, c->b, &one);
+    v->extent *= c->outer[i].extent;
+    c->outer_count--;
+    for (int k = i; k < c->outer_count; k++)
+        c->outer[k] = c->outer[k + 1];
+    c->vector -= c->vector > i;
+}
+
 /* ---- packing ---- */
 
 enum { FAR_BYTES = 4096 }; /* steps as long as a page: nothing is fetched ahead */
@@ -122,10 +153,15 @@ static bool moves_outside(const Contraction *c)
     return c->b->offset.count > own;
 }
 
+bool tile_can_pack(const Contraction *c)
+{
+    return c->b->buffer->kind == BUFFER_ARGUMENT && !moves_outside(c);
+}
+
 static bool should_pack(const Contraction *c)
 {
     const Axis *v = &c->outer[c->vector];
-    if (v->a != 0 || c->b->buffer->kind != BUFFER_ARGUMENT || moves_outside(c))
+    if (v->a != 0 || !tile_can_pack(c))
         return false; /* both operands are vectors: B is as small as one row; or it is no whole */
     int64_t readers = 1;
     for (int i = 0; i < c->outer_count; i++)
@@ -192,6 +228,22 @@ static Stmt *pack_panels(const Contraction *c, Kernel *kernel, Buffer *from, Buf
     return body;
 }
 
+Buffer *tile_add_packing(Contraction *c, const char *name, int64_t count, Kernel **packing)
+{
+    Arena *arena = c->arena;
+    Kernel *kernel = *packing = ARENA_NEW(arena, Kernel);
+    kernel->name = name;
+    kernel->next_var = c->kernel->next_var;
+    kernel->element_steps = count;
+    kernel_argument(arena, kernel, "p0", c->element, c->b->buffer->count)->read = true;
+    kernel_argument(arena, kernel, "p1", c->element, count)->written = true;
+    c->packings->list = arena_grow(arena, c->packings->list, c->packings->count,
+                                   &c->packings->capacity, sizeof *c->packings->list);
+    c->packings->list[c->packings->count++] = (Packing){kernel, c->b->buffer->index, count};
+    const char *argument = arena_print(arena, "p%d", c->kernel->argument_count);
+    return kernel_argument(arena, c->kernel, argument, c->element, count);
+}
+
 static void add_packing(Contraction *c)
 {
     Arena *arena = c->arena;
@@ -200,15 +252,9 @@ static void add_packing(Contraction *c)
     for (int i = 0; i < c->outer_count; i++)
         if (i != c->vector && c->outer[i].b != 0)
             blocks *= c->outer[i].extent;
-    Packing packing = {.source = c->b->buffer->index,
-                       .count = blocks * c->depth * tile_packed_width(c)};
-    Kernel *kernel = packing.kernel = ARENA_NEW(arena, Kernel);
-    kernel->name = "pack";
-    kernel->next_var = c->kernel->next_var;
-    kernel->element_steps = packing.count;
-    Buffer *from = kernel_argument(arena, kernel, "p0", c->element, c->b->buffer->count);
-    Buffer *to = kernel_argument(arena, kernel, "p1", c->element, packing.count);
-    to->written = true;
+    Kernel *kernel;
+    c->packed = tile_add_packing(c, "pack", blocks * c->depth * tile_packed_width(c), &kernel);
+    Buffer *from = kernel->arguments[0], *to = kernel->arguments[1];
     const Var *panel = kernel_var(arena, kernel, "panel");
     if (full)
         kernel->body = pack_panels(c, kernel, from, to, panel, affine_var(arena, panel, wide), full,
@@ -217,11 +263,6 @@ static void add_packing(Contraction *c)
         kernel->body = stmt_append(
             kernel->body, pack_panels(c, kernel, from, to, panel, affine_number(full * wide), 1,
                                       (rest + c->lanes - 1) / c->lanes * c->lanes, rest));
-    c->packings->list = arena_grow(arena, c->packings->list, c->packings->count,
-                                   &c->packings->capacity, sizeof *c->packings->list);
-    c->packings->list[c->packings->count++] = packing;
-    const char *name = arena_print(arena, "p%d", c->kernel->argument_count);
-    c->packed = kernel_argument(arena, c->kernel, name, c->element, packing.count);
 }
 
 /* In the packed copy the reduced loops lie in their order, so those that are one run of A can be
@@ -293,6 +334,14 @@ static Stmt *emit_block(Contraction *c, Block *b)
     Buffer *acc = nest_local(arena, "acc", c->element, sums);
     Replace replace = {.local = c->acc, .local_by = acc, .local_offset = acc_offset(c, b)};
     replace_var(&replace, c->outer[c->vector].var, affine_add(arena, b->j, across));
+    Run run = {c->rounds, c->across, c->round, affine_number(0), affine_add(arena, b->j, across)};
+    if (c->rounds) {
+        b->p = kernel_var(arena, c->kernel, "p");
+        b->c = kernel_var(arena, c->kernel, "c");
+        replace.run = &run;
+        replace_var(&replace, c->rounds, affine_var(arena, b->p, 1));
+        replace_var(&replace, c->across, affine_var(arena, b->c, 1));
+    }
     if (c->line >= 0) {
         replace_var(&replace, c->outer[c->line].var,
                     affine_add(arena, b->i, affine_var(arena, b->l, 1)));
@@ -393,11 +442,30 @@ static Stmt *other_loops(Contraction *c, Stmt *body)
     return body;
 }
 
+/* Blocks whose lanes run through two loops begin at a number, so that it is known which lane is
+ * where. */
+static Stmt *numbered_columns(Contraction *c, Block block)
+{
+    const Axis *v = &c->outer[c->vector];
+    int64_t wide = (int64_t)c->vectors * c->lanes;
+    Stmt *all = NULL;
+    for (int64_t j = 0; j < v->extent; j += wide) {
+        block.real = v->extent - j < wide ? v->extent - j : wide;
+        block.vectors = (int)((block.real + c->lanes - 1) / c->lanes);
+        block.j = affine_number(j);
+        all = stmt_append(all, tile_rows_innermost(c) ? other_loops(c, row_loops(c, block))
+                                                      : emit_block(c, &block));
+    }
+    return all;
+}
+
 static Stmt *column_loops(Contraction *c, Block block)
 {
     const Axis *v = &c->outer[c->vector];
     int64_t wide = (int64_t)c->vectors * c->lanes, full = v->extent / wide * wide;
     Stmt *all = NULL;
+    if (c->rounds)
+        return numbered_columns(c, block);
     for (int part = 0; part < 2; part++) {
         int64_t begin = part ? full : 0, end = part ? v->extent : full;
         if (begin == end)
@@ -488,35 +556,45 @@ static Stmt **list_inside(Stmt *loop)
     return inside;
 }
 
-static Stmt *tile_list(Arena *arena, const Target *target, Kernel *kernel, Packings *packings,
-                       Stmt *list)
+static Stmt *each_in_list(EachContraction *each, const Contraction *empty, Stmt *list)
 {
-    Stmt *tiled = NULL;
+    Stmt *all = NULL;
     for (Stmt *s = list, *next; s; s = next) {
         next = s->next;
-        Contraction c = {.arena = arena, .target = target, .kernel = kernel, .packings = packings};
-        Stmt *block = is_plain_loop(s) ? collect(s, c.outer, &c.outer_count) : NULL;
+        Contraction c = *empty;
+        Stmt *block = is_plain_loop(s) ? collect(s, c.outer, &c.outer_count) : NULL, *by = NULL;
         s->next = NULL;
-        if (!block || !match_block(&c, block)) {
-            if (block && block->next) /* several nests inside: one of them may be one */
-                *list_inside(s) = tile_list(arena, target, kernel, packings, block);
-            tiled = stmt_append(tiled, s);
-            continue;
+        if (block && match_block(&c, block)) {
+            c.lanes = c.target->vector_bits / 8 / element_bytes(c.element);
+            measure(&c);
+            by = choose_vector(&c) ? each(&c, s) : NULL;
+        } else if (block && block->next) { /* several nests inside: one of them may be one */
+            *list_inside(s) = each_in_list(each, empty, block);
         }
-        c.lanes = target->vector_bits / 8 / element_bytes(c.element);
-        measure(&c);
-        if (!choose_vector(&c) || better_as_dot(&c)) {
-            tiled = stmt_append(tiled, s);
-            continue;
-        }
-        tiled = stmt_append(tiled, tile(&c));
+        all = stmt_append(all, by ? by : s);
     }
-    return tiled;
+    return all;
+}
+
+void tile_contractions_by(EachContraction *each, Arena *arena, const Target *target, Kernel *kernel,
+                          Packings *packings)
+{
+    Contraction empty = {.arena = arena, .target = target, .kernel = kernel, .packings = packings};
+    kernel->body = each_in_list(each, &empty, kernel->body);
+}
+
+static Stmt *tile_unless_dot(Contraction *c, Stmt *nest)
+{
+    (void)nest;
+    if (better_as_dot(c))
+        return NULL;
+    merge_vector(c);
+    return tile(c);
 }
 
 void tile_contractions(Arena *arena, const Target *target, Kernel *kernel, Packings *packings)
 {
-    kernel->body = tile_list(arena, target, kernel, packings, kernel->body);
+    tile_contractions_by(tile_unless_dot, arena, target, kernel, packings);
     for (int a = 0; a < kernel->argument_count; a++)
         kernel->arguments[a]->fixed = false; /* nobody else asks */
 }

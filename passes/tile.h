@@ -35,8 +35,10 @@ typedef struct Contraction {
     Stmt *epilogue;
     ElementType element;
     int lanes;
-    int vector;      /* position in outer */
-    int row;         /* position in outer; -1: none */
+    int vector;                 /* position in outer */
+    const Var *rounds, *across; /* not NULL: the vector loop is these two, numbered through; the */
+    int64_t round;              /* inner one has `round` steps. The epilogue still knows both */
+    int row;                    /* position in outer; -1: none */
     int line;        /* position in outer; -1: none. With a line loop a block holds `lines` whole
                         rounds of the row loop */
     int rows, lines; /* block size: rows · lines vectors high */
@@ -54,12 +56,28 @@ typedef struct Block {
     Affine first_row; /* of the rows (or lines) that are gone through together */
     int64_t row_count;
     const Var *l, *r, *u, *v;
+    const Var *p, *c;   /* of a vector loop that is two: rounds and across in the epilogue */
     Affine ahead;       /* where its part of the next panel begins, and how many elements of it */
     int64_t ahead_step; /* each step asks for; 0: none */
 } Block;
 
-/* Chooses row and line loop and block size of the least cost. */
-void tile_choose_block(Contraction *c);
+/* What to do with one contraction of plain loops: what replaces it, or NULL. `nest` is its
+ * outermost loop, alone; c is filled in as far as `vector`. */
+typedef Stmt *EachContraction(Contraction *c, Stmt *nest);
+/* All contractions of a kernel, in whatever loops they stand. */
+void tile_contractions_by(EachContraction *each, Arena *arena, const Target *target, Kernel *kernel,
+                          Packings *packings);
+
+/* Is B a whole that can be copied before the kernel runs? */
+bool tile_can_pack(const Contraction *c);
+
+/* A kernel that copies B, as an argument more of the contraction's: `count` elements, from p0 to p1
+ * of the new kernel. Returns the argument. */
+Buffer *tile_add_packing(Contraction *c, const char *name, int64_t count, Kernel **packing);
+
+/* Chooses row and line loop and block size of the least cost; returns the cycles all blocks take,
+ * by that model. */
+double tile_choose_block(Contraction *c);
 
 /* True: one panel of B meets all rows before the next panel (B is large, or rows are few). False:
  * one block of rows meets all panels (B stays in the second-level cache, and rows are plenty to

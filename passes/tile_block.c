@@ -212,7 +212,7 @@ static void try_lines(Contraction *c, int row, Choice *best)
     }
 }
 
-void tile_choose_block(Contraction *c)
+double tile_choose_block(Contraction *c)
 {
     Choice best = {0};
     for (int row = c->outer_count - 1; row >= -1; row--) {
@@ -230,4 +230,8 @@ void tile_choose_block(Contraction *c)
     c->lines = best.shape.lines;
     c->vectors = best.shape.vectors;
     c->factors = factors_of(c, c->row, c->rows);
+    double all = best.cost;
+    for (int i = 0; i < c->outer_count; i++)
+        all *= i == c->vector ? 1 : (double)c->outer[i].extent;
+    return all;
 }

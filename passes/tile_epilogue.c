@@ -22,6 +22,14 @@ typedef struct Fetch {
     int known_count;
 } Fetch;
 
+/* Does it move by one with the vector loop? */
+static bool follows_vector(const Contraction *c, const Replace *replace, Affine offset)
+{
+    if (c->rounds)
+        return affine_factor(offset, c->across) == 1 && run_follows(offset, replace->run);
+    return affine_factor(offset, c->outer[c->vector].var) == 1;
+}
+
 /* One statement for each cache line of row b->r of the block. */
 static void fetch_buffer(Fetch *f, Buffer *buffer, Affine offset)
 {
@@ -29,7 +37,7 @@ static void fetch_buffer(Fetch *f, Buffer *buffer, Affine offset)
     int64_t bytes = element_bytes(buffer->element);
     if (buffer->kind != BUFFER_ARGUMENT || f->known_count == EPILOGUE_BUFFERS ||
         buffer->count * bytes < (int64_t)c->target->l2_kib * 256 || /* it stays near */
-        affine_factor(offset, c->outer[c->vector].var) != 1)
+        !follows_vector(c, f->replace, offset))
         return;
     for (int k = 0; k < f->known_count; k++)
         if (f->known[k] == buffer)
@@ -114,7 +122,10 @@ static Stmt *loop_over_vectors(const Contraction *c, const Block *b, Stmt *body)
     Arena *arena = c->arena;
     int64_t full = b->real / c->lanes, rest = b->real % c->lanes;
     Stmt *across = NULL;
-    if (full) {
+    if (full && c->rounds) { /* numbers tell which lane is where */
+        across = stmt_vector(arena, b->v, c->lanes, c->lanes, body);
+        across = stmt_loop(arena, LOOP_UNROLL, b->u, 0, full * c->lanes, c->lanes, across);
+    } else if (full) {
         int64_t pair = full % 2 == 0 ? 2 * c->lanes : c->lanes;
         const Var *pairs = kernel_var(arena, c->kernel, "p");
         Replace at = {0};
@@ -134,11 +145,21 @@ static Stmt *loop_over_vectors(const Contraction *c, const Block *b, Stmt *body)
     return c->line < 0 ? rows : stmt_loop(arena, LOOP_SERIAL, b->l, 0, b->lines, 1, rows);
 }
 
+/* The epilogue at one vector. */
+static Stmt *at_vector(const Contraction *c, const Block *b, const Replace *replace)
+{
+    Arena *arena = c->arena;
+    Stmt *work = rewrite_stmts(arena, c->epilogue, replace);
+    if (!any_moves_with(work, b->p, b->c))
+        return work;
+    return stmt_append(stmt_unravel(arena, b->p, b->c, replace->run->place, c->round), work);
+}
+
 Stmt *tile_epilogue(Contraction *c, const Block *b, const Replace *replace)
 {
     Arena *arena = c->arena;
     if (!any_is_heavy(c->epilogue))
-        return tile_each_vector(c, b, true, rewrite_stmts(arena, c->epilogue, replace));
+        return tile_each_vector(c, b, true, at_vector(c, b, replace));
     if (!c->sums) /* the first block is the largest */
         c->sums = kernel_scratch(arena, c->kernel, "sums", c->element, replace->local_by->count);
     c->sums->written = true;
@@ -146,6 +167,6 @@ Stmt *tile_epilogue(Contraction *c, const Block *b, const Replace *replace)
     from_memory.local_by = c->sums;
     Stmt *store = stmt_store(arena, STORE_SET, c->sums, replace->local_offset,
                              expr_load(arena, replace->local_by, replace->local_offset));
-    Stmt *work = rewrite_stmts(arena, c->epilogue, &from_memory);
+    Stmt *work = at_vector(c, b, &from_memory);
     return stmt_append(tile_each_vector(c, b, false, store), loop_over_vectors(c, b, work));
 }

@@ -130,25 +130,11 @@ static Affine lane_place(Arena *arena, const Width *width)
     return affine_add(arena, affine_var(arena, width->u, 1), affine_var(arena, width->v, 1));
 }
 
-typedef struct Uses {
-    const Var *vars[2];
-    bool any;
-} Uses;
-
-static void look_at_uses(void *argument, Affine affine)
-{
-    Uses *uses = argument;
-    for (int i = 0; i < 2; i++)
-        uses->any = uses->any || (uses->vars[i] && affine_factor(affine, uses->vars[i]));
-}
-
 /* `unroll u { vector v { … } }` around stores and lets. */
 static Stmt *wrap_leaf(Vectorizer *z, const Width *width, Stmt *leaf)
 {
     Arena *arena = z->arena;
-    Uses uses = {.vars = {width->p, width->c}};
-    visit_affines(leaf, look_at_uses, &uses);
-    if (uses.any)
+    if (any_moves_with(leaf, width->p, width->c))
         leaf = stmt_append(
             stmt_unravel(arena, width->p, width->c, lane_place(arena, width), width->run->extent),
             leaf);
