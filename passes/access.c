@@ -220,10 +220,19 @@ static Expr *read_memory(Lowering *l, const Node *node, Affine offset)
     return expr_load(l->arena, lower_argument(l, lower_slot(l, node)), offset);
 }
 
+/* Where it is stored without a border, if it is. */
+static Expr *read_stored(Lowering *l, const Node *node, const Coordinates *at)
+{
+    const Padded *bordered = l->bordered[node->id];
+    if (bordered && !l->destinations[node->id].count)
+        return padded_read(l, bordered, at);
+    return read_memory(l, node, lower_offset(l->arena, &node->type, at));
+}
+
 Expr *lower_read(Lowering *l, Node *node, const Coordinates *at)
 {
     if (has_memory(l, node))
-        return read_memory(l, node, lower_offset(l->arena, &node->type, at));
+        return read_stored(l, node, at);
     if (node->op == OP_iota) {
         Expr *index = expr_index(l->arena, TYPE_I32, at->at[attr_integer(node, 0)]);
         if (node->type.element == TYPE_I32)

@@ -132,7 +132,8 @@ static void place_values(Lowering *l, const bool *late)
     for (int n = 0; n < f->node_count; n++) {
         Node *node = f->nodes[n];
         if (l->fusion->stored[n] && l->fusion->group_of[n] && !l->destinations[n].count &&
-            node->op != OP_result) /* whose place lower_scan.c chooses */
+            node->op != OP_result /* whose place lower_scan.c chooses */ &&
+            (!l->bordered[n] || l->bordered[n]->plain))
             add_destination(
                 l, node,
                 lower_add_slot(l, SLOT_TEMPORARY, arena_print(l->arena, "%d", n), node->type));
@@ -195,8 +196,10 @@ void lower_function(Lowering *l)
         l->leaf_slots = ARENA_ARRAY(l->arena, Slot *, nodes);
     l->readers = ARENA_ARRAY(l->arena, int, nodes);
     l->values = ARENA_ARRAY(l->arena, Expr *, nodes);
+    l->bordered = ARENA_ARRAY(l->arena, Padded *, nodes);
     bool *late;
     Group **groups = order_groups(l, &late);
+    plan_borders(l);
     place_values(l, late);
     count_readers(l);
     Slot **saved = save_moved_states(l);

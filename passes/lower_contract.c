@@ -69,11 +69,6 @@ static void lower_matmul(Lowering *l, Node *root)
     finish(l, root, type_elements(&root->type) * depth, body);
 }
 
-static Expr *load_slot(Lowering *l, Slot *slot, const TensorType *type, const Coordinates *at)
-{
-    return expr_load(l->arena, lower_argument(l, slot), lower_offset(l->arena, type, at));
-}
-
 /* One axis of channels in `groups` blocks: its block and place as axes, and their sum as a
  * coordinate. */
 typedef struct Channels {
@@ -93,47 +88,23 @@ static void kernel_sizes(const TensorType *weights, int64_t sizes[3])
 }
 
 void spatial_border(const Spatial *s, const int64_t *kernel, const TensorType *x,
-                    const TensorType *y, int64_t *before, int64_t *after)
+                    const TensorType *y, Border *border)
 {
-    memset(before, 0, RANK_LIMIT * sizeof *before);
-    memset(after, 0, RANK_LIMIT * sizeof *after);
+    *border = (Border){.value = 0};
     for (int i = 0; i < s->rank; i++) {
         int64_t reach = (y->dims[i + 1] - 1) * s->stride[i] + (kernel[i] - 1) * s->dilation[i] + 1;
-        before[i + 1] = s->pad[2 * i];
+        border->before[i + 1] = s->pad[2 * i];
         int64_t missing = reach - s->pad[2 * i] - x->dims[i + 1];
-        after[i + 1] = missing > 0 ? missing : 0;
+        border->after[i + 1] = missing > 0 ? missing : 0;
     }
-}
-
-typedef struct Bordered { /* an input with a border where one is needed, read at padded coordinates
-                           */
-    Node *node;
-    Slot *padded; /* NULL: none is needed */
-    TensorType type;
-} Bordered;
-
-/* The kernel that copies comes before the one being made, which is begun anew. */
-static Bordered bordered_copy(Lowering *l, Node *node, const int64_t *before, const int64_t *after)
-{
-    Bordered result = {.node = node};
-    Group *group = l->group;
-    const char *name = l->kernel->name;
-    result.padded = lower_padded(l, node, before, after, 0, &result.type);
-    kernel_begin(l, group, name);
-    return result;
 }
 
 static Bordered bordered_input(Lowering *l, Node *x, const Spatial *s, const int64_t *sizes,
                                const TensorType *y)
 {
-    int64_t before[RANK_LIMIT], after[RANK_LIMIT];
-    spatial_border(s, sizes, &x->type, y, before, after);
-    return bordered_copy(l, x, before, after);
-}
-
-static Expr *bordered_read(Lowering *l, const Bordered *x, const Coordinates *at)
-{
-    return x->padded ? load_slot(l, x->padded, &x->type, at) : lower_read(l, x->node, at);
+    Border border;
+    spatial_border(s, sizes, &x->type, y, &border);
+    return lower_bordered(l, x, &border);
 }
 
 static const char *const outer_names[] = {"oh", "ow", "od"};
@@ -224,7 +195,7 @@ typedef struct Transposed {
     Node *root;
     Phases phases[3];
     Bordered y;
-    int64_t before[RANK_LIMIT];
+    Border border;
 } Transposed;
 
 static Stmt *transposed_nest(Lowering *l, const Transposed *t, const Phase *phases)
@@ -258,7 +229,8 @@ static Stmt *transposed_nest(Lowering *l, const Transposed *t, const Phase *phas
         int64_t first_from = p->from - (p->taps - 1) * p->from_step;
         at_w.at[i] = affine_add(l->arena, affine_scale(l->arena, tap, -p->tap_step),
                                 affine_number(last_tap));
-        Affine from = affine_add(l->arena, q[i], affine_number(first_from + t->before[i + 1]));
+        Affine from =
+            affine_add(l->arena, q[i], affine_number(first_from + t->border.before[i + 1]));
         at_y.at[i + 1] = affine_add(l->arena, from, affine_scale(l->arena, tap, p->from_step));
     }
     Channels out = {.group = in.group, .inside = axes_add(l, &reduction.axes, "oc", outs)};
@@ -281,20 +253,43 @@ static Stmt *transposed_nests(Lowering *l, const Transposed *t, int axis, Phase 
     return all;
 }
 
-static void lower_conv_transpose(Lowering *l, Node *root)
+/* All but the operand itself. */
+static Transposed transposed(Lowering *l, Node *root)
 {
     Transposed t = {.s = node_spatial(root), .root = root};
-    const TensorType *x = &root->type, *y = &root->in[0]->type, *w = &root->in[1]->type;
-    int64_t sizes[3], after[RANK_LIMIT];
-    kernel_sizes(w, sizes);
+    const TensorType *x = &root->type, *y = &root->in[0]->type;
+    int64_t sizes[3];
+    kernel_sizes(&root->in[1]->type, sizes);
     for (int i = 0; i < t.s.rank; i++)
         t.phases[i] = lower_phases(l, &t.s, i, sizes[i], x->dims[i + 1], y->dims[i + 1],
                                    i == 0 && should_trim(&t.s, sizes, y));
-    phases_border(t.phases, t.s.rank, y, t.before, after);
-    t.y = bordered_copy(l, root->in[0], t.before, after);
+    phases_border(t.phases, t.s.rank, y, &t.border);
+    return t;
+}
+
+static void lower_conv_transpose(Lowering *l, Node *root)
+{
+    Transposed t = transposed(l, root);
+    const TensorType *y = &root->in[0]->type, *w = &root->in[1]->type;
+    t.y = lower_bordered(l, root->in[0], &t.border);
     Phase phases[3];
     Stmt *body = transposed_nests(l, &t, 0, phases);
     finish(l, root, type_elements(y) * type_elements(w) / w->dims[w->rank - 1], body);
+}
+
+void contract_border(Lowering *l, Node *root, Border *border)
+{
+    Spatial s = node_spatial(root);
+    bool filter = root->op == OP_conv_filter;
+    int64_t sizes[3];
+    kernel_sizes(filter ? &root->type : &root->in[1]->type, sizes);
+    if (winograd_border(l, root, border))
+        return;
+    if (root->op == OP_conv_transpose)
+        *border = transposed(l, root).border;
+    else
+        spatial_border(&s, sizes, &root->in[0]->type, filter ? &root->in[1]->type : &root->type,
+                       border);
 }
 
 void lower_root_contract(Lowering *l, Node *root)

@@ -137,7 +137,7 @@ static Slot **between_slots(Lowering *l, const Pieces *pieces)
 
 void kernel_end(Lowering *l, Stmt *body)
 {
-    l->kernel->body = body;
+    l->kernel->body = stmt_append(body, lower_group_borders(l));
     Pieces pieces = pieces_create(l->arena, l->target, l->kernel);
     schedule_kernel(&pieces, l->run);
     Slot **between = between_slots(l, &pieces);
@@ -241,7 +241,9 @@ Stmt *lower_epilogue(Lowering *l, Expr *root_value, const Coordinates *at)
         Node *node = group->members[m];
         Expr *value = node == group->root ? root_value : member_value(l, node, at);
         bool stored = l->fusion->stored[node->id];
-        bool several = group->member_count > 1 || l->destinations[node->id].count > 1;
+        const Padded *bordered = l->bordered[node->id];
+        int places = l->destinations[node->id].count + (bordered != NULL);
+        bool several = group->member_count > 1 || places > 1;
         l->values[node->id] = value;
         /* a stored value is bound too: its loads must come before any store to the same place */
         if (l->readers[node->id] > 1 || (stored && several))
@@ -254,6 +256,9 @@ Stmt *lower_epilogue(Lowering *l, Expr *root_value, const Coordinates *at)
                                                     lower_offset(l->arena, &node->type, at),
                                                     l->values[node->id]));
         }
+        if (bordered)
+            stores =
+                stmt_append(stores, lower_store_bordered(l, bordered, at, l->values[node->id]));
     }
     return stmt_append(lets, stores);
 }

@@ -29,9 +29,9 @@ static Stmt *fill_box(Lowering *l, Slot *slot, const TensorType *type, const int
 
 /* Border and inside are disjoint boxes: axis by axis, what lies before and after it, with earlier
  * axes inside. Each element is written once, so that boxes can be shared out. */
-static Stmt *fill_border(Lowering *l, Slot *slot, const TensorType *type, const int64_t *before,
-                         const int64_t *after, double value)
+Stmt *lower_fill_border(Lowering *l, Slot *slot, const TensorType *type, const Border *border)
 {
+    const int64_t *before = border->before, *after = border->after;
     int64_t from[RANK_LIMIT], to[RANK_LIMIT];
     Stmt *all = NULL;
     for (int i = 0; i < type->rank; i++) {
@@ -40,10 +40,10 @@ static Stmt *fill_border(Lowering *l, Slot *slot, const TensorType *type, const 
     }
     for (int i = 0; i < type->rank; i++) {
         to[i] = before[i];
-        all = stmt_append(all, fill_box(l, slot, type, from, to, value));
+        all = stmt_append(all, fill_box(l, slot, type, from, to, border->value));
         from[i] = type->dims[i] - after[i];
         to[i] = type->dims[i];
-        all = stmt_append(all, fill_box(l, slot, type, from, to, value));
+        all = stmt_append(all, fill_box(l, slot, type, from, to, border->value));
         from[i] = before[i];
         to[i] = type->dims[i] - after[i];
     }
@@ -63,53 +63,28 @@ static Stmt *copy_inside(Lowering *l, Node *source, Slot *slot, const TensorType
 
 static const int64_t no_gap[RANK_LIMIT] = {1, 1, 1, 1, 1, 1, 1, 1};
 
-Slot *lower_padded(Lowering *l, Node *node, const int64_t *before, const int64_t *after,
-                   double value, TensorType *type)
+Stmt *lower_copy_inside(Lowering *l, Node *source, Slot *slot, const TensorType *type,
+                        const int64_t *before)
 {
-    *type = node->type;
-    bool any = false;
-    for (int i = 0; i < type->rank; i++) {
-        type->dims[i] += before[i] + after[i];
-        any = any || before[i] || after[i];
-    }
-    if (!any)
-        return NULL;
-    size_t bytes = (size_t)type->rank * sizeof *before;
-    for (Padded *p = l->padded; p; p = p->next)
-        if (p->node == node && memcmp(p->before, before, bytes) == 0 &&
-            memcmp(p->after, after, bytes) == 0 && memcmp(&p->value, &value, sizeof value) == 0)
-            return p->slot;
-    Padded *p = ARENA_NEW(l->arena, Padded);
-    p->node = node;
-    memcpy(p->before, before, bytes);
-    memcpy(p->after, after, bytes);
-    p->value = value;
-    p->slot =
-        lower_add_slot(l, SLOT_TEMPORARY, arena_print(l->arena, "%d.padded", node->id), *type);
-    p->next = l->padded;
-    l->padded = p;
-    kernel_begin(l, NULL, "pad");
-    l->kernel->element_steps = type_elements(type);
-    Stmt *inside = copy_inside(l, node, p->slot, type, before, no_gap);
-    kernel_end(l, stmt_append(inside, fill_border(l, p->slot, type, before, after, value)));
-    return p->slot;
+    return copy_inside(l, source, slot, type, before, no_gap);
 }
 
 void lower_root_pad(Lowering *l, Node *root)
 {
-    const int64_t *before = root->attr.lists[0].values, *after = root->attr.lists[1].values;
+    Border border = {.value = root->attr.number};
     int64_t step[RANK_LIMIT] = {0};
     bool gaps = false;
     for (int i = 0; i < root->type.rank; i++) {
+        border.before[i] = root->attr.lists[0].values[i];
+        border.after[i] = root->attr.lists[1].values[i];
         step[i] = 1 + root->attr.lists[2].values[i];
         gaps = gaps || step[i] > 1;
     }
     Slot *slot = lower_slot(l, root);
     l->kernel->element_steps = type_elements(&root->type);
-    Stmt *inside = copy_inside(l, root->in[0], slot, &root->type, before, step);
+    Stmt *inside = copy_inside(l, root->in[0], slot, &root->type, border.before, step);
     if (!gaps) {
-        kernel_end(l, stmt_append(inside, fill_border(l, slot, &root->type, before, after,
-                                                      root->attr.number)));
+        kernel_end(l, stmt_append(inside, lower_fill_border(l, slot, &root->type, &border)));
         return;
     }
     const int64_t origin[RANK_LIMIT] = {0};

@@ -120,11 +120,9 @@ bool lower_phases_apart(Lowering *l, const Spatial *s, int i, int64_t kernel, in
     return true;
 }
 
-void phases_border(const Phases *phases, int rank, const TensorType *y, int64_t *before,
-                   int64_t *after)
+void phases_border(const Phases *phases, int rank, const TensorType *y, Border *border)
 {
-    memset(before, 0, RANK_LIMIT * sizeof *before);
-    memset(after, 0, RANK_LIMIT * sizeof *after);
+    *border = (Border){.value = 0};
     for (int i = 0; i < rank; i++) {
         for (int k = 0; k < phases[i].count; k++) {
             const Phase *p = &phases[i].list[k];
@@ -132,10 +130,10 @@ void phases_border(const Phases *phases, int rank, const TensorType *y, int64_t 
                 continue;
             int64_t lowest = p->from - (p->taps - 1) * p->from_step,
                     highest = p->count - 1 + p->from;
-            if (-lowest > before[i + 1])
-                before[i + 1] = -lowest;
-            if (highest - (y->dims[i + 1] - 1) > after[i + 1])
-                after[i + 1] = highest - (y->dims[i + 1] - 1);
+            if (-lowest > border->before[i + 1])
+                border->before[i + 1] = -lowest;
+            if (highest - (y->dims[i + 1] - 1) > border->after[i + 1])
+                border->after[i + 1] = highest - (y->dims[i + 1] - 1);
         }
     }
 }

@@ -3,24 +3,28 @@
 
 typedef struct Window {
     Spatial s;
-    Slot *padded; /* input with a border, or NULL */
-    TensorType x;
+    Bordered x;
     Axes axes, taps;
     Coordinates at, at_x; /* of the output; of the (padded) input under a tap */
     Affine tap;           /* number of the tap, row-major in the window */
 } Window;
 
+void window_border(const Node *root, Border *border)
+{
+    bool greatest = root->op == OP_window_max || root->op == OP_window_argmax;
+    Spatial s = node_spatial(root);
+    spatial_border(&s, s.size, &root->in[0]->type, &root->type, border);
+    border->value = greatest ? element_lowest(root->in[0]->type.element) : 0;
+}
+
 /* Loops over the outputs and, inside, over the taps of one window. */
-static Window window_begin(Lowering *l, Node *root, double border)
+static Window window_begin(Lowering *l, Node *root)
 {
     Window w = {.s = node_spatial(root)};
     const TensorType *y = &root->type;
-    int64_t before[RANK_LIMIT], after[RANK_LIMIT];
-    spatial_border(&w.s, w.s.size, &root->in[0]->type, y, before, after);
-    Group *group = l->group;
-    const char *name = l->kernel->name;
-    w.padded = lower_padded(l, root->in[0], before, after, border, &w.x);
-    kernel_begin(l, group, name);
+    Border border;
+    window_border(root, &border);
+    w.x = lower_bordered(l, root->in[0], &border);
     w.at = axes_of_type(l, &w.axes, y);
     w.at_x = w.at;
     w.tap = affine_number(0);
@@ -37,21 +41,13 @@ static Window window_begin(Lowering *l, Node *root, double border)
     return w;
 }
 
-static Expr *window_element(Lowering *l, const Window *w, Node *x)
-{
-    if (!w->padded)
-        return lower_read(l, x, &w->at_x);
-    return expr_load(l->arena, lower_argument(l, w->padded),
-                     lower_offset(l->arena, &w->x, &w->at_x));
-}
-
 static void lower_window_reduction(Lowering *l, Node *root, StoreMode mode, double first)
 {
-    Window w = window_begin(l, root, first);
+    Window w = window_begin(l, root);
     ElementType element = root->type.element;
     Reduction reduction = {
         .mode = mode, .first = expr_number(l->arena, element, first), .axes = w.taps};
-    reduction.term = window_element(l, &w, root->in[0]);
+    reduction.term = bordered_read(l, &w.x, &w.at_x);
     kernel_end(l, axes_loops(l, &w.axes, lower_reduction(l, &reduction, element, &w.at)));
 }
 
@@ -64,7 +60,7 @@ static void set(Lowering *l, Stmt **body, Buffer *local, Expr *value)
 static void lower_window_argmax(Lowering *l, Node *root)
 {
     ElementType element = root->in[0]->type.element;
-    Window w = window_begin(l, root, element_lowest(element));
+    Window w = window_begin(l, root);
     Buffer *best = nest_local(l->arena, "best", element, 1),
            *place = nest_local(l->arena, "place", TYPE_I32, 1);
     Temp *value = ARENA_NEW(l->arena, Temp), *better = ARENA_NEW(l->arena, Temp);
@@ -76,7 +72,7 @@ static void lower_window_argmax(Lowering *l, Node *root)
     Expr *which[] = {expr_temp(l->arena, better), expr_index(l->arena, TYPE_I32, w.tap),
                      place_value};
     Expr *what[] = {which[0], compare[0], best_value};
-    Stmt *body = stmt_let(l->arena, value, window_element(l, &w, root->in[0]));
+    Stmt *body = stmt_let(l->arena, value, bordered_read(l, &w.x, &w.at_x));
     stmt_append(body,
                 stmt_let(l->arena, better, expr_apply(l->arena, OP_gt, TYPE_BOOL, 2, compare)));
     set(l, &body, place, expr_apply(l->arena, OP_select, TYPE_I32, 3, which));
@@ -92,13 +88,13 @@ static void lower_window_argmax(Lowering *l, Node *root)
 /* picked = 0;  for taps { if tap == taps[o]: picked = x } */
 static void lower_window_pick(Lowering *l, Node *root)
 {
-    Window w = window_begin(l, root, 0);
+    Window w = window_begin(l, root);
     ElementType element = root->type.element;
     Buffer *picked = nest_local(l->arena, "picked", element, 1);
     Expr *value = expr_load(l->arena, picked, affine_number(0));
     Expr *same[] = {lower_read(l, root->in[1], &w.at), expr_index(l->arena, TYPE_I32, w.tap)};
     Expr *choose[] = {expr_apply(l->arena, OP_eq, TYPE_BOOL, 2, same),
-                      window_element(l, &w, root->in[0]), value};
+                      bordered_read(l, &w.x, &w.at_x), value};
     Stmt *body = NULL, *all = stmt_local(l->arena, picked);
     set(l, &body, picked, expr_apply(l->arena, OP_select, element, 3, choose));
     set(l, &all, picked, expr_number(l->arena, element, 0));
@@ -125,25 +121,17 @@ typedef struct Back {
     Spatial s;
     Node *root;
     Phases phases[3];
-    Slot *dy, *taps; /* copies with a border, or NULL */
-    TensorType y;    /* of dy with its border */
-    int64_t before[RANK_LIMIT];
+    Border border;
+    Bordered dy, taps;
 } Back;
-
-static Expr *back_element(Lowering *l, const Back *b, int in, Slot *padded, const Coordinates *at)
-{
-    if (!padded)
-        return lower_read(l, b->root->in[in], at);
-    return expr_load(l->arena, lower_argument(l, padded), lower_offset(l->arena, &b->y, at));
-}
 
 static Expr *back_term(Lowering *l, const Back *b, const Coordinates *at_y, Affine tap)
 {
     ElementType element = b->root->type.element;
-    Expr *value = back_element(l, b, 0, b->dy, at_y);
+    Expr *value = bordered_read(l, &b->dy, at_y);
     if (b->root->op != OP_window_scatter)
         return value;
-    Expr *same[] = {back_element(l, b, 1, b->taps, at_y), expr_index(l->arena, TYPE_I32, tap)};
+    Expr *same[] = {bordered_read(l, &b->taps, at_y), expr_index(l->arena, TYPE_I32, tap)};
     Expr *choose[] = {expr_apply(l->arena, OP_eq, TYPE_BOOL, 2, same), value,
                       expr_number(l->arena, element, 0)};
     return expr_apply(l->arena, OP_select, element, 3, choose);
@@ -166,7 +154,7 @@ static Stmt *back_nest(Lowering *l, const Back *b, const Phase *phases, Affine n
         Affine t = axes_add(l, &sum.axes, "t", p->taps);
         at.at[i + 1] = affine_add(l->arena, affine_scale(l->arena, q, b->s.stride[i]),
                                   affine_add(l->arena, inside, affine_number(p->first)));
-        at_y.at[i + 1] = affine_add(l->arena, q, affine_number(p->from + b->before[i + 1]));
+        at_y.at[i + 1] = affine_add(l->arena, q, affine_number(p->from + b->border.before[i + 1]));
         at_y.at[i + 1] =
             affine_add(l->arena, at_y.at[i + 1], affine_scale(l->arena, t, -p->from_step));
         Affine k = affine_add(l->arena, inside, affine_scale(l->arena, t, p->tap_step));
@@ -210,30 +198,34 @@ static bool find_phases(Lowering *l, Back *b, bool trim)
     return nests <= NESTS;
 }
 
-/* Copies with a border where taps meet one: dy is 0 there. */
-static void add_border(Lowering *l, Back *b)
+static Back back_of(Lowering *l, Node *root)
 {
-    int64_t after[RANK_LIMIT];
-    Node *root = b->root;
-    Group *group = l->group;
-    const char *name = l->kernel->name;
-    b->y = root->in[0]->type;
-    phases_border(b->phases, b->s.rank, &b->y, b->before, after);
-    TensorType same = b->y;
-    b->dy = lower_padded(l, root->in[0], b->before, after, 0, &b->y);
-    if (root->op == OP_window_scatter)
-        b->taps = lower_padded(l, root->in[1], b->before, after, -1, &same);
-    kernel_begin(l, group, name);
+    Back b = {.s = node_spatial(root), .root = root};
+    if (!find_phases(l, &b, true))
+        find_phases(l, &b, false);
+    phases_border(b.phases, b.s.rank, &root->in[0]->type, &b.border);
+    return b;
+}
+
+/* Outside, dy is 0, and what the taps are must be none of them. */
+void scatter_border(Lowering *l, Node *root, int in, Border *border)
+{
+    *border = back_of(l, root).border;
+    border->value = in == 1 ? -1 : 0;
 }
 
 /* One image at a time, so that images can go to different threads; where windows overlap, dy is
  * added up in the order of taps. */
 void lower_root_scatter(Lowering *l, Node *root)
 {
-    Back b = {.s = node_spatial(root), .root = root};
-    if (!find_phases(l, &b, true))
-        find_phases(l, &b, false);
-    add_border(l, &b);
+    Back b = back_of(l, root);
+    Border border;
+    scatter_border(l, root, 0, &border);
+    b.dy = lower_bordered(l, root->in[0], &border);
+    if (root->op == OP_window_scatter) {
+        scatter_border(l, root, 1, &border);
+        b.taps = lower_bordered(l, root->in[1], &border);
+    }
     int64_t taps = 1;
     for (int i = 0; i < b.s.rank; i++)
         taps *= b.s.size[i];

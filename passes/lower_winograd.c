@@ -77,9 +77,9 @@ typedef struct Winograd {
     Lowering *l;
     Form form;
     Node *root;
-    bool reversed;      /* conv_transpose */
-    TensorType x, y;    /* x: with its border */
-    Slot *padded;       /* NULL: x needs none */
+    bool reversed; /* conv_transpose */
+    TensorType y;
+    Bordered x;
     int64_t high, wide; /* tiles down and across an image */
     int64_t in, out;    /* channels */
     int64_t images;     /* a block: so many images, and so many rows of tiles of each */
@@ -237,14 +237,6 @@ static Coordinates point_in_tile(const Winograd *w, const Tile *t, int i, int j)
     return at;
 }
 
-static Expr *read_input(Winograd *w, const Coordinates *at)
-{
-    Lowering *l = w->l;
-    if (!w->padded)
-        return lower_read(l, w->root->in[0], at);
-    return expr_load(l->arena, lower_argument(l, w->padded), lower_offset(l->arena, &w->x, at));
-}
-
 static Stmt *store(Lowering *l, Buffer *buffer, Affine at, Expr *value)
 {
     return stmt_store(l->arena, STORE_SET, buffer, at, value);
@@ -264,7 +256,7 @@ static Stmt *input_nest(Winograd *w)
     for (int j = 0; j < n; j++) {
         for (int i = 0; i < n; i++) {
             Coordinates at = point_in_tile(w, &tile, i, j);
-            column[i] = let(&lets, read_input(w, &at));
+            column[i] = let(&lets, bordered_read(l, &w->x, &at));
         }
         transform_rows(&lets, w->form.input, n, column, n, result);
         for (int i = 0; i < n; i++)
@@ -551,37 +543,58 @@ static Slot *add_temporary(Lowering *l, const Node *root, const char *what, int6
                           type_make(TYPE_F32, 1, &count));
 }
 
-static void pad_input(Winograd *w)
-{
-    Spatial s = node_spatial(w->root);
-    const TensorType *x = &w->root->in[0]->type;
-    int64_t before[RANK_LIMIT] = {0}, after[RANK_LIMIT] = {0};
-    int64_t reach[2] = {w->high * w->form.m + TAPS - 1, w->wide * w->form.m + TAPS - 1};
-    for (int i = 0; i < 2; i++) {
-        before[i + 1] = w->reversed ? TAPS - 1 - s.pad[2 * i] : s.pad[2 * i];
-        int64_t missing = reach[i] - before[i + 1] - x->dims[i + 1];
-        after[i + 1] = missing > 0 ? missing : 0;
-    }
-    w->padded = lower_padded(w->l, w->root->in[0], before, after, 0, &w->x);
-}
-
-bool lower_winograd(Lowering *l, Node *root)
+/* What both need to know before anything is made; false: it is not to go this way. */
+static bool begin(Winograd *w, Lowering *l, Node *root)
 {
     if (!is_possible(l, root))
         return false;
     const TensorType *weights = &root->in[1]->type;
-    Winograd w = {.l = l, .root = root, .reversed = root->op == OP_conv_transpose, .y = root->type};
-    w.in = weights->dims[w.reversed ? 3 : 2];
-    w.out = weights->dims[w.reversed ? 2 : 3];
-    w.form = choose_form(&w.y, w.in, w.out);
-    if (!w.form.m)
+    *w = (Winograd){
+        .l = l, .root = root, .reversed = root->op == OP_conv_transpose, .y = root->type};
+    w->in = weights->dims[w->reversed ? 3 : 2];
+    w->out = weights->dims[w->reversed ? 2 : 3];
+    w->form = choose_form(&w->y, w->in, w->out);
+    if (!w->form.m)
+        return false;
+    w->high = tiles_along(w->y.dims[1], w->form.m);
+    w->wide = tiles_along(w->y.dims[2], w->form.m);
+    return true;
+}
+
+/* Whole tiles lie inside. */
+static Border border_of(const Winograd *w)
+{
+    Spatial s = node_spatial(w->root);
+    const TensorType *x = &w->root->in[0]->type;
+    Border border = {.value = 0};
+    int64_t reach[2] = {w->high * w->form.m + TAPS - 1, w->wide * w->form.m + TAPS - 1};
+    for (int i = 0; i < 2; i++) {
+        border.before[i + 1] = w->reversed ? TAPS - 1 - s.pad[2 * i] : s.pad[2 * i];
+        int64_t missing = reach[i] - border.before[i + 1] - x->dims[i + 1];
+        border.after[i + 1] = missing > 0 ? missing : 0;
+    }
+    return border;
+}
+
+bool winograd_border(Lowering *l, Node *root, Border *border)
+{
+    Winograd w;
+    if (!begin(&w, l, root))
+        return false;
+    *border = border_of(&w);
+    return true;
+}
+
+bool lower_winograd(Lowering *l, Node *root)
+{
+    Winograd w;
+    if (!begin(&w, l, root))
         return false;
     Group *group = l->group;
     const char *name = l->kernel->name;
-    w.high = tiles_along(w.y.dims[1], w.form.m);
-    w.wide = tiles_along(w.y.dims[2], w.form.m);
     choose_block(&w);
-    pad_input(&w);
+    Border border = border_of(&w);
+    w.x = lower_bordered(l, root->in[0], &border);
     w.u = transformed_weights(&w, lower_slot(l, root->in[1]));
     if (w.images < w.y.dims[0] || w.rows < w.high) {
         one_kernel(&w, group, name);

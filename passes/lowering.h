@@ -27,10 +27,16 @@ typedef struct Destinations { /* where a stored node goes: the first is where ot
     int count, capacity;
 } Destinations;
 
-typedef struct Padded { /* a copy of a tensor with a border, made once */
-    const Node *node;
+typedef struct Border { /* elements around a tensor, along each axis, and what they are */
     int64_t before[RANK_LIMIT], after[RANK_LIMIT];
     double value;
+} Border;
+
+typedef struct Padded { /* a tensor with a border: a copy, or as it was stored */
+    Node *node;
+    Border border;
+    TensorType type; /* border included */
+    bool plain;      /* stored without a border as well */
     Slot *slot;
     struct Padded *next;
 } Padded;
@@ -53,7 +59,8 @@ struct Lowering {
     Fusion *fusion;
     Destinations *destinations; /* by Node.id, of stored nodes */
     Slot **leaf_slots;          /* by Node.id, of inputs, states, constants */
-    Padded *padded;
+    Padded *padded;             /* copies */
+    Padded **bordered;          /* by Node.id: what is stored with a border */
     Packed *packed;
     Prepared **prepared; /* copies all functions share */
 
@@ -120,10 +127,6 @@ Stmt *lower_loops(Lowering *l, int count, const Var *const *vars, const int64_t 
                   Stmt *body);
 /* A new loop variable as a coordinate; the number 0 when the extent is 1 (then *var is NULL). */
 Affine lower_axis(Lowering *l, const char *name, int64_t extent, const Var **var);
-/* The copy of `node` with this border; `node` itself (its slot) where all are 0. *type: the padded
- * shape. */
-Slot *lower_padded(Lowering *l, Node *node, const int64_t *before, const int64_t *after,
-                   double value, TensorType *type);
 
 typedef struct Axes { /* loop axes gathered on the way */
     int count;
@@ -195,16 +198,46 @@ Phases lower_phases(Lowering *l, const Spatial *s, int i, int64_t kernel, int64_
 bool lower_phases_apart(Lowering *l, const Spatial *s, int i, int64_t kernel, int64_t x, int64_t y,
                         Phases *phases);
 /* How far taps reach beyond y: `phases` are those of its `rank` axes behind the batch. */
-void phases_border(const Phases *phases, int rank, const TensorType *y, int64_t *before,
-                   int64_t *after);
+void phases_border(const Phases *phases, int rank, const TensorType *y, Border *border);
 
 /* The smallest or largest value of a type, as a number: what max and min start from. */
 double element_lowest(ElementType element);
 double element_highest(ElementType element);
 
-/* Borders of a convolution's or window's input so that every tap lies inside: before = pad, after
- * as needed. */
+/* ---- borders (lower_border.c) ---- */
+
+typedef struct Bordered { /* an operand, read at coordinates that begin in its border */
+    Node *node;
+    const Padded *padded;      /* NULL: it wants none */
+    int64_t shift[RANK_LIMIT]; /* how much further out that one's border begins */
+} Bordered;
+
+/* Decides which values are stored with a border: after fusion, before they get places. */
+void plan_borders(Lowering *l);
+/* Copies the operand before the kernel being made where nobody has stored it so; that kernel has to
+ * have no arguments yet. */
+Bordered lower_bordered(Lowering *l, Node *node, const Border *border);
+Expr *bordered_read(Lowering *l, const Bordered *x, const Coordinates *at);
+/* The same at coordinates of the value itself. */
+Expr *padded_read(Lowering *l, const Padded *padded, const Coordinates *at);
+Stmt *lower_store_bordered(Lowering *l, const Padded *padded, const Coordinates *at, Expr *value);
+/* What lies around the values the group stores with a border. */
+Stmt *lower_group_borders(Lowering *l);
+
+/* The border that an operation wants around operand 0 (of a scatter: `in`), as wide as its taps
+ * reach; one of them for each family in the table. */
+void contract_border(Lowering *l, Node *root, Border *border);
+void window_border(const Node *root, Border *border);
+void scatter_border(Lowering *l, Node *root, int in, Border *border);
+/* The same when it goes by Winograd's algorithm; false: it does not. */
+bool winograd_border(Lowering *l, Node *root, Border *border);
+/* That of a convolution's or window's input x: before = pad, after as needed. */
 void spatial_border(const Spatial *s, const int64_t *kernel, const TensorType *x,
-                    const TensorType *y, int64_t *before, int64_t *after);
+                    const TensorType *y, Border *border);
+
+/* lower_move.c: the inside of a tensor with a border, and all around it */
+Stmt *lower_copy_inside(Lowering *l, Node *source, Slot *slot, const TensorType *type,
+                        const int64_t *before);
+Stmt *lower_fill_border(Lowering *l, Slot *slot, const TensorType *type, const Border *border);
 
 #endif

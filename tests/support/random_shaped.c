@@ -117,18 +117,44 @@ void step_conv_back(Maker *m)
           false);
 }
 
+/* A window without a tap, whose maximum is infinite, there cannot be then. */
+static bool is_dense(const Spatial *spatial)
+{
+    for (int i = 0; i < spatial->rank; i++)
+        if (spatial->dilation[i] > 1)
+            return false;
+    return true;
+}
+
 void step_window(Maker *m)
 {
     Spatial spatial;
     Item *x = pick_image(m, &spatial);
-    if (!x)
+    if (!x || !is_dense(&spatial))
         return;
-    for (int i = 0; i < spatial.rank; i++) /* no window without a tap, whose maximum is infinite */
-        if (spatial.dilation[i] > 1)
-            return;
     bool sum = chance(m, 50);
     enter(m, graph_window(m->f, sum ? OP_window_sum : OP_window_max, x->node, &spatial),
           sum ? x->bound * (double)taps(&spatial) : x->bound, !sum && x->exact);
+}
+
+/* Taps that reach differently far beyond the edges of one value, with other numbers there. */
+void step_borders(Maker *m)
+{
+    Spatial spatial;
+    Item *x = pick_item(m, TYPE_F32, 3, false);
+    if (!x)
+        return;
+    Node *y = graph_unary(m->f, OP_abs, x->node);
+    for (int i = 0; i < 3 && pick_spatial(m, &y->type, &spatial); i++) {
+        TensorType type = pick_weights(m, &y->type, &spatial);
+        Node *w =
+            type_elements(&type) > SMALL ? NULL : new_input(m, TYPE_F32, type.rank, type.dims);
+        double terms = (double)(taps(&spatial) * type.dims[type.rank - 2]);
+        if (chance(m, 35) && is_dense(&spatial))
+            enter(m, graph_window(m->f, OP_window_max, y, &spatial), x->bound, x->exact);
+        else if (w)
+            enter(m, graph_conv(m->f, y, w, &spatial), terms * x->bound * INPUT_BOUND, false);
+    }
 }
 
 /* argmax, then pick from another tensor there, then scatter back */

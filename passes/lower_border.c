@@ -1,0 +1,228 @@
+/* Borders: convolutions and windows read beyond the edges of their input. With numbers all around
+ * it in memory no index is ever tested.
+ *
+ *     %2: f32[4,8,8,16] = max %1, 0                 %p1[1600*n + 160*i + 16*j + c + 176] = max(…)
+ *     %3 = conv %2, %w pad=[1,1,1,1] …              and all around it %p1[…] = 0
+ *
+ * The kernel that computes such an input stores it straight into the inside of the larger tensor,
+ * and the border too. The widest border on each side serves all readers; those that want less begin
+ * further inside, and so does whoever reads the value itself. Only where its rows have to lie next
+ * to each other (results, reshapes, products whose loops over rows and columns become one) it is
+ * stored without a border as well.
+ *
+ * What no kernel stores (inputs, states), what is stored in parts (concat), and what is wanted with
+ * other numbers around it (a maximum wants the least there are), is copied into a larger tensor. */
+#include <string.h>
+
+#include "passes/lowering.h"
+
+static bool is_wide(const Border *border, int rank)
+{
+    for (int i = 0; i < rank; i++)
+        if (border->before[i] || border->after[i])
+            return true;
+    return false;
+}
+
+static bool same_number(double a, double b)
+{
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
+/* Is there a border that the operation wants around its operand number `in`? */
+static bool find_border(Lowering *l, Node *reader, int in, Border *border)
+{
+    *border = (Border){.value = 0};
+    if (op_is(reader->op, CONTRACTS) && reader->op != OP_matmul && in == 0)
+        contract_border(l, reader, border);
+    else if (reader->op == OP_window_scatter || reader->op == OP_window_spread)
+        scatter_border(l, reader, in, border);
+    else if (op_is(reader->op, WINDOWS) && in == 0)
+        window_border(reader, border);
+    return is_wide(border, reader->in[in]->type.rank);
+}
+
+static TensorType bordered_type(const TensorType *inside, const Border *border)
+{
+    TensorType type = *inside;
+    for (int i = 0; i < type.rank; i++)
+        type.dims[i] += border->before[i] + border->after[i];
+    return type;
+}
+
+/* ---- which values are stored with a border ---- */
+
+/* Does a kernel store this value element by element? */
+static bool is_stored_by_kernel(const Lowering *l, const Node *node)
+{
+    const Group *group = l->fusion->group_of[node->id];
+    return group && l->fusion->stored[node->id] && (!group->root || node_has_epilogue(group->root));
+}
+
+static void widen(Lowering *l, Node *node, const Border *border)
+{
+    Padded *padded = l->bordered[node->id];
+    if (!padded) {
+        padded = l->bordered[node->id] = ARENA_NEW(l->arena, Padded);
+        padded->node = node;
+        padded->border = *border;
+    }
+    if (!same_number(padded->border.value, border->value))
+        return;
+    for (int i = 0; i < node->type.rank; i++) {
+        int64_t *before = &padded->border.before[i], *after = &padded->border.after[i];
+        *before = *before > border->before[i] ? *before : border->before[i];
+        *after = *after > border->after[i] ? *after : border->after[i];
+    }
+}
+
+static bool is_strided(const Node *node)
+{
+    Spatial s = node_spatial(node);
+    for (int i = 0; i < s.rank; i++)
+        if (s.stride[i] > 1)
+            return true;
+    return false;
+}
+
+/* Is it as good to find the operand with a border around it? Not where its rows would be read as
+ * one. */
+static bool reads_inside(Lowering *l, Node *reader, int in)
+{
+    const Group *group = l->fusion->group_of[reader->id];
+    Border border;
+    if (!group || reader != group->root)
+        return op_is(reader->op, ELEMENTWISE);
+    if (find_border(l, reader, in, &border))
+        return true;
+    if (!op_is(reader->op, CONTRACTS))
+        return op_is(reader->op, REDUCES | WINDOWS) || reader->op == OP_pad ||
+               reader->op == OP_concat;
+    if (reader->op == OP_matmul || (in == 1 && reader->op != OP_conv_filter))
+        return false;
+    return is_strided(reader) || (in == 1 && find_border(l, reader, 0, &border));
+}
+
+void plan_borders(Lowering *l)
+{
+    const Function *f = l->function;
+    Border border;
+    for (int g = 0; g < l->fusion->group_count; g++) {
+        Node *root = l->fusion->groups[g]->root;
+        for (int i = 0; root && i < root->in_count; i++)
+            if (is_stored_by_kernel(l, root->in[i]) && find_border(l, root, i, &border))
+                widen(l, root->in[i], &border);
+    }
+    for (int n = 0; n < f->node_count; n++)
+        for (int i = 0; i < f->nodes[n]->in_count; i++) {
+            Padded *padded = l->bordered[f->nodes[n]->in[i]->id];
+            if (padded && !padded->plain)
+                padded->plain = !reads_inside(l, f->nodes[n], i);
+        }
+    for (int u = 0; u < f->update_count; u++)
+        if (l->bordered[f->updates[u].node->id])
+            l->bordered[f->updates[u].node->id]->plain = true;
+    for (int n = 0; n < f->node_count; n++) {
+        Padded *padded = l->bordered[n];
+        if (!padded)
+            continue;
+        padded->type = bordered_type(&padded->node->type, &padded->border);
+        padded->slot = lower_add_slot(l, SLOT_TEMPORARY, arena_print(l->arena, "%d.bordered", n),
+                                      padded->type);
+    }
+}
+
+/* ---- reading ---- */
+
+static Affine offset_inside(Lowering *l, const TensorType *type, const int64_t *shift,
+                            const Coordinates *at)
+{
+    Coordinates inner = *at;
+    for (int i = 0; i < at->rank; i++)
+        inner.at[i] = affine_add(l->arena, at->at[i], affine_number(shift[i]));
+    return lower_offset(l->arena, type, &inner);
+}
+
+Expr *padded_read(Lowering *l, const Padded *padded, const Coordinates *at)
+{
+    return expr_load(l->arena, lower_argument(l, padded->slot),
+                     offset_inside(l, &padded->type, padded->border.before, at));
+}
+
+/* The one there is with at least this border; NULL: none. */
+static const Padded *find_padded(const Lowering *l, const Node *node, const Border *border)
+{
+    const Padded *made = l->bordered[node->id];
+    if (made && same_number(made->border.value, border->value))
+        return made;
+    size_t bytes = (size_t)node->type.rank * sizeof border->before[0];
+    for (const Padded *p = l->padded; p; p = p->next)
+        if (p->node == node && memcmp(p->border.before, border->before, bytes) == 0 &&
+            memcmp(p->border.after, border->after, bytes) == 0 &&
+            same_number(p->border.value, border->value))
+            return p;
+    return NULL;
+}
+
+static const Padded *copy_padded(Lowering *l, Node *node, const Border *border)
+{
+    Padded *p = ARENA_NEW(l->arena, Padded);
+    p->node = node;
+    p->border = *border;
+    p->type = bordered_type(&node->type, border);
+    p->slot =
+        lower_add_slot(l, SLOT_TEMPORARY, arena_print(l->arena, "%d.padded", node->id), p->type);
+    p->next = l->padded;
+    l->padded = p;
+    kernel_begin(l, NULL, "pad");
+    l->kernel->element_steps = type_elements(&p->type);
+    Stmt *inside = lower_copy_inside(l, node, p->slot, &p->type, border->before);
+    kernel_end(l, stmt_append(inside, lower_fill_border(l, p->slot, &p->type, border)));
+    return p;
+}
+
+Bordered lower_bordered(Lowering *l, Node *node, const Border *border)
+{
+    Bordered result = {.node = node};
+    if (!is_wide(border, node->type.rank))
+        return result;
+    result.padded = find_padded(l, node, border);
+    if (!result.padded) {
+        Group *group = l->group;
+        const char *name = l->kernel->name;
+        result.padded = copy_padded(l, node, border);
+        kernel_begin(l, group, name);
+    }
+    for (int i = 0; i < node->type.rank; i++)
+        result.shift[i] = result.padded->border.before[i] - border->before[i];
+    return result;
+}
+
+Expr *bordered_read(Lowering *l, const Bordered *x, const Coordinates *at)
+{
+    if (!x->padded)
+        return lower_read(l, x->node, at);
+    return expr_load(l->arena, lower_argument(l, x->padded->slot),
+                     offset_inside(l, &x->padded->type, x->shift, at));
+}
+
+/* ---- storing ---- */
+
+Stmt *lower_store_bordered(Lowering *l, const Padded *padded, const Coordinates *at, Expr *value)
+{
+    Buffer *buffer = lower_argument(l, padded->slot);
+    buffer->written = true;
+    return stmt_store(l->arena, STORE_SET, buffer,
+                      offset_inside(l, &padded->type, padded->border.before, at), value);
+}
+
+Stmt *lower_group_borders(Lowering *l)
+{
+    Stmt *all = NULL;
+    for (int m = 0; l->group && m < l->group->member_count; m++) {
+        const Padded *p = l->bordered[l->group->members[m]->id];
+        if (p)
+            all = stmt_append(all, lower_fill_border(l, p->slot, &p->type, &p->border));
+    }
+    return all;
+}
