@@ -321,6 +321,37 @@ static bool *find_forced(Arena *arena, const Fusion *fusion)
     return forced;
 }
 
+static bool is_greatest(const Node *node)
+{
+    return node->op == OP_window_max || node->op == OP_window_argmax;
+}
+
+/* The group whose loops find this node's result on the way: of the same windows, one wants the
+ * largest element and the other where it is. */
+static Group *find_twin(const Fusion *fusion, const Node *node)
+{
+    for (int g = 0; is_greatest(node) && g < fusion->group_count; g++) {
+        const Node *root = fusion->groups[g]->root;
+        bool same = root && is_greatest(root) && root->op != node->op &&
+                    root->in[0] == node->in[0] && !fusion->groups[g]->twin;
+        for (int i = 0; same && i < 4; i++)
+            same = int_list_equal(root->attr.lists[i], node->attr.lists[i]);
+        if (same)
+            return fusion->groups[g];
+    }
+    return NULL;
+}
+
+static void start_heavy(Fusion *fusion, Arena *arena, Node *node)
+{
+    Group *group = find_twin(fusion, node);
+    if (group)
+        group->twin = node;
+    else
+        group = group_create(fusion, arena, node, true);
+    group_add(fusion, arena, group, node);
+}
+
 static void make_groups(Fusion *fusion, Arena *arena, const bool *forced)
 {
     Function *f = fusion->function;
@@ -334,7 +365,7 @@ static void make_groups(Fusion *fusion, Arena *arena, const bool *forced)
             ((is_view(node) || node_is_generated(node)) && !forced[n]))
             continue;
         if (is_heavy(node))
-            group_add(fusion, arena, group_create(fusion, arena, node, true), node);
+            start_heavy(fusion, arena, node);
         else if (is_view(node) || node_is_generated(node))
             group_add(fusion, arena, group_create(fusion, arena, node, false), node);
         else

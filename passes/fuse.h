@@ -13,6 +13,7 @@
 typedef struct Group {
     int id;     /* position in Fusion.groups: the order of execution, before states are looked at */
     Node *root; /* NULL: element-wise only */
+    Node *twin; /* a second result of the root's loops: window_argmax beside window_max; or NULL */
     Node **members; /* every node computed here at the same index as the others, inputs first; the
                        root too */
     int member_count, member_capacity;

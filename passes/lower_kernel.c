@@ -239,7 +239,9 @@ Stmt *lower_epilogue(Lowering *l, Expr *root_value, const Coordinates *at)
     Group *group = l->group;
     for (int m = 0; m < group->member_count; m++) {
         Node *node = group->members[m];
-        Expr *value = node == group->root ? root_value : member_value(l, node, at);
+        Expr *value = node == group->root   ? root_value
+                      : node == group->twin ? l->twin_value
+                                            : member_value(l, node, at);
         bool stored = l->fusion->stored[node->id];
         const Padded *bordered = l->bordered[node->id];
         int places = l->destinations[node->id].count + (bordered != NULL);

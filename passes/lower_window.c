@@ -56,18 +56,24 @@ static void set(Lowering *l, Stmt **body, Buffer *local, Expr *value)
     *body = stmt_append(*body, stmt_store(l->arena, STORE_SET, local, affine_number(0), value));
 }
 
-/* best, place = -inf, 0;  for taps { if x > best: best, place = x, tap } */
+/* acc, best, place = -inf, -inf, 0;  for taps { acc max= x; if x > best: best, place = x, tap }
+ *
+ * acc is the maximum where that is wanted, too; `best` differs from it in that NaN never is. */
 static void lower_window_argmax(Lowering *l, Node *root)
 {
     ElementType element = root->in[0]->type.element;
     Window w = window_begin(l, root);
+    Buffer *acc = nest_local(l->arena, "acc", element, 1);
     Buffer *best = nest_local(l->arena, "best", element, 1),
            *place = nest_local(l->arena, "place", TYPE_I32, 1);
     Temp *value = ARENA_NEW(l->arena, Temp), *better = ARENA_NEW(l->arena, Temp);
     *value = (Temp){"value", element};
     *better = (Temp){"better", TYPE_BOOL};
-    Expr *best_value = expr_load(l->arena, best, affine_number(0));
-    Expr *place_value = expr_load(l->arena, place, affine_number(0));
+    Affine zero = affine_number(0);
+    Expr *lowest = expr_number(l->arena, element, element_lowest(element));
+    Expr *best_value = expr_load(l->arena, best, zero);
+    Expr *place_value = expr_load(l->arena, place, zero),
+         *max_value = expr_load(l->arena, acc, zero);
     Expr *compare[] = {expr_temp(l->arena, value), best_value};
     Expr *which[] = {expr_temp(l->arena, better), expr_index(l->arena, TYPE_I32, w.tap),
                      place_value};
@@ -78,10 +84,17 @@ static void lower_window_argmax(Lowering *l, Node *root)
     set(l, &body, place, expr_apply(l->arena, OP_select, TYPE_I32, 3, which));
     set(l, &body, best, expr_apply(l->arena, OP_select, element, 3, what));
     Stmt *all = stmt_append(stmt_local(l->arena, best), stmt_local(l->arena, place));
-    set(l, &all, best, expr_number(l->arena, element, element_lowest(element)));
+    if (l->group->twin) {
+        stmt_append(body, stmt_store(l->arena, STORE_MAX, acc, zero, compare[0]));
+        stmt_append(all, stmt_local(l->arena, acc));
+        set(l, &all, acc, lowest);
+    }
+    set(l, &all, best, lowest);
     set(l, &all, place, expr_number(l->arena, TYPE_I32, 0));
     stmt_append(all, axes_loops(l, &w.taps, body));
-    stmt_append(all, lower_epilogue(l, place_value, &w.at));
+    bool places = root->op == OP_window_argmax;
+    l->twin_value = places ? max_value : place_value;
+    stmt_append(all, lower_epilogue(l, places ? place_value : max_value, &w.at));
     kernel_end(l, axes_loops(l, &w.axes, all));
 }
 
@@ -105,11 +118,11 @@ static void lower_window_pick(Lowering *l, Node *root)
 
 void lower_root_window(Lowering *l, Node *root)
 {
-    if (root->op == OP_window_max)
+    if (root->op == OP_window_max && !l->group->twin)
         lower_window_reduction(l, root, STORE_MAX, element_lowest(root->type.element));
     else if (root->op == OP_window_sum)
         lower_window_reduction(l, root, STORE_ADD, 0);
-    else if (root->op == OP_window_argmax)
+    else if (root->op == OP_window_max || root->op == OP_window_argmax)
         lower_window_argmax(l, root);
     else
         lower_window_pick(l, root);

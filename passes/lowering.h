@@ -80,7 +80,8 @@ struct Lowering {
     Kernel *kernel;
     Slot **arguments;
     int argument_count, argument_capacity;
-    Expr **values; /* by Node.id: the value of a member at the current point */
+    Expr **values;    /* by Node.id: the value of a member at the current point */
+    Expr *twin_value; /* of the group's twin there */
     int temps;
 };
 

@@ -157,7 +157,7 @@ void step_borders(Maker *m)
     }
 }
 
-/* argmax, then pick from another tensor there, then scatter back */
+/* argmax, beside the maximum or not, then pick from another tensor there, then scatter back */
 void step_window_taps(Maker *m)
 {
     Spatial spatial;
@@ -168,6 +168,8 @@ void step_window_taps(Maker *m)
     Node *where = graph_window(m->f, OP_window_argmax, x->node, &spatial);
     Node *other = new_input(m, TYPE_F32, type.rank, type.dims);
     Node *picked = graph_window_pick(m->f, other, where, &spatial);
+    if (is_dense(&spatial) && chance(m, 60))
+        enter(m, graph_window(m->f, OP_window_max, x->node, &spatial), x->bound, x->exact);
     enter(m, where, 0, true);
     enter(m, picked, INPUT_BOUND, true);
     enter(m, graph_window_scatter(m->f, picked, where, &spatial, &type),
