@@ -312,6 +312,9 @@ static void gen_stmt(Gen *g, const Stmt *stmt)
     case STMT_FETCH:
         gen_fetch(g, stmt);
         break;
+    case STMT_TRANSPOSE:
+        gen_transpose(g, stmt->buffer, (int)stmt->step);
+        break;
     case STMT_UNRAVEL:
         gen_unravel(g, stmt);
         break;

@@ -13,7 +13,7 @@
  * bool is one byte in memory, not 0 meaning true, and one bit in a value. */
 #include "codegen/kernel_parts.h"
 
-static LLVMTypeRef memory_type(const Gen *g, ElementType element, int lanes)
+LLVMTypeRef gen_memory_type(const Gen *g, ElementType element, int lanes)
 {
     return codegen_type(g->context, element == TYPE_BOOL ? TYPE_U8 : element, lanes);
 }
@@ -28,7 +28,7 @@ static LLVMValueRef from_memory(Gen *g, ElementType element, LLVMValueRef value)
 static LLVMValueRef to_memory(Gen *g, ElementType element, LLVMValueRef value, int lanes)
 {
     return element == TYPE_BOOL
-               ? LLVMBuildZExt(g->builder, value, memory_type(g, element, lanes), "")
+               ? LLVMBuildZExt(g->builder, value, gen_memory_type(g, element, lanes), "")
                : value;
 }
 
@@ -49,7 +49,7 @@ static LLVMValueRef base_pointer(const Gen *g, const Buffer *buffer)
 static LLVMValueRef step_pointer(Gen *g, ElementType element, LLVMValueRef pointer,
                                  LLVMValueRef index)
 {
-    return LLVMBuildGEP2(g->builder, memory_type(g, element, 1), pointer, &index, 1, "");
+    return LLVMBuildGEP2(g->builder, gen_memory_type(g, element, 1), pointer, &index, 1, "");
 }
 
 static LLVMValueRef scale_index(Gen *g, LLVMValueRef index, int64_t factor)
@@ -196,7 +196,7 @@ static LLVMValueRef load_lanes(Gen *g, const Place *place, LLVMValueRef pointer,
                                unsigned alignment)
 {
     LLVMValueRef value =
-        LLVMBuildLoad2(g->builder, memory_type(g, place->buffer->element, lanes), pointer, "");
+        LLVMBuildLoad2(g->builder, gen_memory_type(g, place->buffer->element, lanes), pointer, "");
     LLVMSetAlignment(value, alignment);
     return value;
 }
@@ -301,7 +301,7 @@ static LLVMValueRef insert_piece(Gen *g, LLVMValueRef vector, LLVMValueRef piece
 
 LLVMValueRef gen_load_first(Gen *g, const Place *place, LLVMValueRef pointer, int total)
 {
-    LLVMTypeRef type = memory_type(g, place->buffer->element, g->lanes);
+    LLVMTypeRef type = gen_memory_type(g, place->buffer->element, g->lanes);
     if (total == g->lanes)
         return load_lanes(g, place, pointer, total, element_alignment(place));
     if (masks_load(g, place)) {
@@ -365,7 +365,7 @@ static LLVMValueRef load_backwards(Gen *g, const Place *place)
 
 static LLVMValueRef load_anywhere(Gen *g, const Place *place)
 {
-    LLVMValueRef vector = LLVMConstNull(memory_type(g, place->buffer->element, g->lanes));
+    LLVMValueRef vector = LLVMConstNull(gen_memory_type(g, place->buffer->element, g->lanes));
     for (int lane = 0; lane < g->active; lane++) {
         LLVMValueRef value =
             load_lanes(g, place, gen_lane_pointer(g, place, lane), 1, element_alignment(place));

@@ -90,11 +90,17 @@ Place gen_place(Gen *g, const Buffer *buffer, Affine offset, const Expr *dynamic
 /* Asks for the cache line of buffer[offset]. */
 void gen_fetch(Gen *g, const Stmt *fetch);
 Operand gen_load(Gen *g, const Place *place);
+/* What `lanes` elements are in memory. */
+LLVMTypeRef gen_memory_type(const Gen *g, ElementType element, int lanes);
 /* `lane` elements further on, as the place's lanes lie. */
 LLVMValueRef gen_lane_pointer(Gen *g, const Place *place, int lane);
 /* `count` elements side by side as the first lanes of a vector of g->lanes; those behind them are
  * not touched. */
 LLVMValueRef gen_load_first(Gen *g, const Place *place, LLVMValueRef pointer, int count);
+
+/* kernel_transpose.c */
+/* Turns the size × size matrix at the beginning of a local. */
+void gen_transpose(Gen *g, const Buffer *local, int size);
 
 /* kernel_pattern.c */
 /* Lanes that lie in a pattern known now, not too far apart: put together from vectors. NULL when it

@@ -288,6 +288,16 @@ Stmt *stmt_fetch(Arena *arena, Buffer *buffer, FetchMode fetch, Affine offset)
     return stmt;
 }
 
+Stmt *stmt_transpose(Arena *arena, Buffer *local, int64_t size)
+{
+    Stmt *stmt = ARENA_NEW(arena, Stmt);
+    stmt->kind = STMT_TRANSPOSE;
+    stmt->buffer = local;
+    stmt->step = size;
+    local->read = local->written = true;
+    return stmt;
+}
+
 Stmt *stmt_unravel(Arena *arena, const Var *quotient, const Var *remainder, Affine offset,
                    int64_t divisor)
 {

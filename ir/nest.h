@@ -118,12 +118,14 @@ typedef enum StmtKind {
     STMT_STORE,
     STMT_LET,
     STMT_LOCAL,
-    STMT_FETCH,   /* asks for the cache line of buffer[offset], which may lie outside of the buffer;
-                     computes nothing */
-    STMT_UNRAVEL, /* `unravel p, c = u + v by 6`: from here to the end of the block p is the
-                     quotient and c the remainder. The offset is of unroll, vector and unravelled
-                     variables alone, and not negative: it is known for each lane before the code
-                     runs */
+    STMT_FETCH, /* asks for the cache line of buffer[offset], which may lie outside of the buffer;
+                   computes nothing */
+    STMT_TRANSPOSE, /* `transpose %t by 8`: the first 8 · 8 elements of a local, as a matrix, change
+                       places with those across its diagonal; undefined ones, too */
+    STMT_UNRAVEL,   /* `unravel p, c = u + v by 6`: from here to the end of the block p is the
+                       quotient and c the remainder. The offset is of unroll, vector and unravelled
+                       variables alone, and not negative: it is known for each lane before the code
+                       runs */
 } StmtKind;
 typedef enum LoopKind { LOOP_SERIAL, LOOP_UNROLL, LOOP_VECTOR, LOOP_PARALLEL } LoopKind;
 typedef enum StoreMode {
@@ -142,13 +144,13 @@ typedef struct Stmt Stmt;
 struct Stmt {
     StmtKind kind;
     Stmt *next; /* the statement after it in its block */
-    /* loop; unravel: var, inner, and the divisor as step */
+    /* loop; unravel: var, inner, and the divisor as step; transpose: size as step */
     LoopKind loop;
     const Var *var, *inner;
     int64_t begin, end, step;
     int lanes; /* vector: width of the vector, ≥ end - begin */
     Stmt *body;
-    /* store, fetch; local: buffer; unravel: offset */
+    /* store, fetch; local, transpose: buffer; unravel: offset */
     Buffer *buffer;
     Affine offset;
     Expr *dynamic;
@@ -298,6 +300,7 @@ Stmt *stmt_store(Arena *arena, StoreMode mode, Buffer *buffer, Affine offset, Ex
 Stmt *stmt_let(Arena *arena, const Temp *temp, Expr *value);
 Stmt *stmt_local(Arena *arena, Buffer *buffer);
 Stmt *stmt_fetch(Arena *arena, Buffer *buffer, FetchMode fetch, Affine offset);
+Stmt *stmt_transpose(Arena *arena, Buffer *local, int64_t size);
 Stmt *stmt_unravel(Arena *arena, const Var *quotient, const Var *remainder, Affine offset,
                    int64_t divisor);
 /* Appends `tail` behind the last statement of `list`; either may be NULL; returns the whole. */

@@ -9,7 +9,7 @@
  *     store    = place ("=" | "+=" | "max=" | "min=") expr
  *     place    = %name "[" offset "]"
  *     other    = "local" buffer | "let" %name ":" element "=" expr | "fetch" place
- *              | "unravel" var "," var "=" offset "by" N
+ *              | "unravel" var "," var "=" offset "by" N | "transpose" %name "by" N
  *     expr     = number [":" element] | "index:" element "(" offset ")" | %name | place
  *              | "cast:" element "(" expr ")" | "random:" N "(" expr, … ")" | op "(" expr, … ")"
  *              | "lanes" op var "of" N "(" expr ")"
@@ -75,19 +75,21 @@ static Stmt *parse_loop(Scope *scope, LoopKind kind)
     return loop;
 }
 
+static Buffer *parse_buffer_name(Scope *scope, const char *what)
+{
+    const char *start = reader_next(&scope->reader);
+    const char *name = scope_read_name(scope, '%', what);
+    const Binding *binding = name ? scope_lookup(scope, start, name, false) : NULL;
+    if (binding && !binding->buffer)
+        reader_error(&scope->reader, start, "%%%s is no buffer", name);
+    return binding ? binding->buffer : NULL;
+}
+
 /* %buffer[offset] */
 static Buffer *parse_place(Scope *scope, Offset *offset)
 {
-    const char *start = reader_next(&scope->reader);
-    const char *name = scope_read_name(scope, '%', "a statement");
-    const Binding *binding = name ? scope_lookup(scope, start, name, false) : NULL;
-    if (!binding)
-        return NULL;
-    if (!binding->buffer) {
-        reader_error(&scope->reader, start, "%%%s is no buffer", name);
-        return NULL;
-    }
-    return parse_subscript(scope, offset) ? binding->buffer : NULL;
+    Buffer *buffer = parse_buffer_name(scope, "a statement");
+    return buffer && parse_subscript(scope, offset) ? buffer : NULL;
 }
 
 static Stmt *parse_fetch(Scope *scope)
@@ -101,6 +103,22 @@ static Stmt *parse_fetch(Scope *scope)
         return NULL;
     }
     return buffer ? stmt_fetch(scope->reader.arena, buffer, fetch, offset.affine) : NULL;
+}
+
+static Stmt *parse_transpose(Scope *scope)
+{
+    int64_t size;
+    Buffer *local = parse_buffer_name(scope, "a local");
+    if (!local || !reader_expect_word(&scope->reader, "by") ||
+        !reader_integer_within(&scope->reader, VECTOR_LANES_LIMIT, &size))
+        return NULL;
+    bool read = local->read, written = local->written;
+    Stmt *stmt = stmt_transpose(scope->reader.arena, local, size);
+    if (local->kind == BUFFER_ARGUMENT) { /* an error; arguments are what the header says */
+        local->read = read;
+        local->written = written;
+    }
+    return stmt;
 }
 
 static Stmt *parse_unravel(Scope *scope)
@@ -182,9 +200,12 @@ static Stmt *parse_statement(Scope *scope)
 {
     if (reader_at(&scope->reader, "%"))
         return parse_store(scope);
-    static const char *const words[] = {"for", "unroll", "vector", "parallel",
-                                        "let", "local",  "fetch",  "unravel"};
-    enum { LOOPS = 4, LET = 4, LOCAL = 5, FETCH = 6, UNRAVEL = 7, WORDS = 8 };
+    typedef Stmt *ParseStatement(Scope *);
+    static const char *const words[] = {"for",   "unroll", "vector",  "parallel", "let",
+                                        "local", "fetch",  "unravel", "transpose"};
+    static ParseStatement *const parsers[] = {parse_let, parse_local, parse_fetch, parse_unravel,
+                                              parse_transpose};
+    enum { LOOPS = 4, WORDS = sizeof words / sizeof words[0] };
     const char *start = reader_next(&scope->reader);
     const char *word = reader_word(&scope->reader, "a statement");
     if (!word)
@@ -192,14 +213,9 @@ static Stmt *parse_statement(Scope *scope)
     for (int i = 0; i < LOOPS; i++)
         if (strcmp(word, words[i]) == 0)
             return parse_loop(scope, (LoopKind)i);
-    if (strcmp(word, words[LET]) == 0)
-        return parse_let(scope);
-    if (strcmp(word, words[LOCAL]) == 0)
-        return parse_local(scope);
-    if (strcmp(word, words[FETCH]) == 0)
-        return parse_fetch(scope);
-    if (strcmp(word, words[UNRAVEL]) == 0)
-        return parse_unravel(scope);
+    for (int i = LOOPS; i < WORDS; i++)
+        if (strcmp(word, words[i]) == 0)
+            return parsers[i - LOOPS](scope);
     reader_unknown(&scope->reader, start, "statement", word, words, WORDS);
     return NULL;
 }

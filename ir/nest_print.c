@@ -269,6 +269,10 @@ static void print_simple(Printer *printer, const Stmt *stmt)
         text_add(printer->text, stmt->fetch == FETCH_FAR ? "fetch far " : "fetch ");
         print_place(printer, stmt->buffer, stmt->offset, NULL, 0);
         break;
+    case STMT_TRANSPOSE:
+        text_print(printer->text, "transpose %%%s by %lld",
+                   name_of(printer, stmt->buffer, stmt->buffer->name), (long long)stmt->step);
+        break;
     case STMT_UNRAVEL:
         print_unravel(printer, stmt);
         break;

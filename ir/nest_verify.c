@@ -7,6 +7,7 @@
  *   locals     all offsets become numbers when `unroll` and `vector` are written out
  *   vector     from 0 by 1, at most one around a statement, only stores, lets and unravels in it,
  *              lanes apart
+ *   transpose  of a local that is large enough, by a power of two
  *   unravel    of what unroll, vector and unravel make known, and not negative
  *   parallel   only parallel loops at the top; nested ones with nothing beside; iterations apart
  *
@@ -457,6 +458,19 @@ static bool check_declare(Check *check, const Buffer *buffer)
     return true;
 }
 
+static bool check_transpose(const Check *check, const Stmt *stmt)
+{
+    const Buffer *local = stmt->buffer;
+    int64_t size = stmt->step;
+    if (local->kind != BUFFER_LOCAL || !check_owner(check, local))
+        return CHECK_FAIL(check, "transpose of %%%s, which is no local of this block", local->name);
+    if (size < 2 || (size & (size - 1)) != 0)
+        return CHECK_FAIL(check, "transpose by %lld, which is no power of two", (long long)size);
+    return size * size <= local->count ||
+           CHECK_FAIL(check, "transpose by %lld of %%%s: %s[%lld]", (long long)size, local->name,
+                      element_name(local->element), (long long)local->count);
+}
+
 static bool check_statement(Check *check, const Stmt *stmt)
 {
     switch (stmt->kind) {
@@ -470,6 +484,8 @@ static bool check_statement(Check *check, const Stmt *stmt)
         return check_declare(check, stmt->buffer);
     case STMT_FETCH:
         return check_fetch(check, stmt);
+    case STMT_TRANSPOSE:
+        return check_transpose(check, stmt);
     case STMT_UNRAVEL:
         return check_unravel(check, stmt);
     }

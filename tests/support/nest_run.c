@@ -6,6 +6,8 @@
  */
 #include "tests/support/nest_run.h"
 
+#include <string.h>
+
 #include "tests/support/nest_apply.h"
 
 enum { MANY = -1, LANES_LIMIT = 1024, PARALLEL_LIMIT = 8 };
@@ -265,6 +267,23 @@ static void run_lanes(Run *run, const Stmt *stmt, const Stmt *loop, int count)
         (TempValue){.temp = stmt->temp, .lanes = values, .count = count};
 }
 
+static void run_transpose(Run *run, const Stmt *stmt)
+{
+    Memory *memory = find_memory(run, stmt->buffer);
+    int64_t size = stmt->step, bytes = element_bytes(stmt->buffer->element);
+    for (int64_t i = 0; i < size; i++)
+        for (int64_t j = 0; j < i; j++) {
+            int64_t a = size * i + j, b = size * j + i;
+            char kept[8];
+            bool defined = memory->defined[a];
+            memcpy(kept, memory->bytes + a * bytes, (size_t)bytes);
+            memcpy(memory->bytes + a * bytes, memory->bytes + b * bytes, (size_t)bytes);
+            memcpy(memory->bytes + b * bytes, kept, (size_t)bytes);
+            memory->defined[a] = memory->defined[b];
+            memory->defined[b] = defined;
+        }
+}
+
 static void run_block(Run *run, const Stmt *body);
 
 static void run_vector(Run *run, const Stmt *loop)
@@ -298,6 +317,8 @@ static void run_block(Run *run, const Stmt *body)
             add_memory(run, stmt->buffer, NULL);
         else if (stmt->kind == STMT_UNRAVEL)
             run_unravel(run, stmt);
+        else if (stmt->kind == STMT_TRANSPOSE)
+            run_transpose(run, stmt);
         else if (stmt->kind != STMT_FETCH)
             run_lanes(run, stmt, NULL, 1);
     }

@@ -258,6 +258,28 @@ Test(codegen_kernel, patterns)
         "n + o] } } }\n");
 }
 
+/* Matrices in registers, whole and in part: undefined rows become columns that nobody stores. */
+Test(codegen_kernel, transposes)
+{
+    check_everywhere(
+        "kernel @whole(%x: f32[512], out %y: f32[512]) { for i = 0..2 { local %t: f32[256]\n"
+        "  unroll r = 0..16 { vector v = 0..16 { %t[16*r + v] = %x[256*i + 16*r + v] } }\n"
+        "  transpose %t by 16\n"
+        "  unroll r = 0..16 { vector v = 0..16 { %y[256*i + 16*r + v] = %t[16*r + v] } } } }\n"
+        "kernel @part(%x: f32[60], out %y: f32[60]) { for i = 0..2 { local %t: f32[64]\n"
+        "  unroll r = 0..5 { vector v = 0..6 of 8 { %t[8*r + v] = %x[30*i + 6*r + v] } }\n"
+        "  transpose %t by 8\n"
+        "  unroll r = 0..6 { vector v = 0..5 of 8 { %y[30*i + 5*r + v] = exp(%t[8*r + v]) } } } }\n"
+        "kernel @wide(%x: f64[16], %n: i32[16], %b: u8[16], out %y: f64[16], out %m: i32[16], out "
+        "%c: u8[16]) {\n"
+        "  local %t: f64[16] local %s: i32[16] local %u: u8[16]\n"
+        "  unroll r = 0..16 step 4 { vector v = 0..4 { %t[r + v] = %x[r + v] %s[r + v] = %n[r + v] "
+        "%u[r + v] = %b[r + v] } }\n"
+        "  transpose %t by 4 transpose %s by 4 transpose %u by 4\n"
+        "  unroll r = 0..16 step 4 { vector v = 0..4 { %y[r + v] = %t[r + v] %m[r + v] = %s[r + v] "
+        "%c[r + v] = %u[r + v] } } }\n");
+}
+
 Test(codegen_kernel, dynamic_offsets)
 {
     check_everywhere(

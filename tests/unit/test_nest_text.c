@@ -87,6 +87,8 @@ Test(nest_text, every_form)
                "  for i = -3..1 step 2 { %y[i + 3] = -0 }\n"
                "  unroll u = 0..32 step 8 {\n"
                "    fetch %x[u]\n"
+               "    local %t: f32[16]\n"
+               "    transpose %t by 4\n"
                "    vector v = 0..8 {\n"
                "      unravel p, c = u + v + 2 by 6\n"
                "      unravel p1, c1 = p by 2\n"

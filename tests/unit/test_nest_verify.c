@@ -93,6 +93,16 @@ Test(nest_verify, vectors)
     check("for i = 0..2 step 0 { %y[i] = 0 }", ": loop i has step 0");
 }
 
+Test(nest_verify, transposes)
+{
+    check("local %l: f32[70] transpose %l by 8", NULL);
+    check("local %l: f32[60] transpose %l by 8", ": transpose by 8 of %l: f32[60]");
+    check("local %l: f32[60] transpose %l by 6", ": transpose by 6, which is no power of two");
+    check("transpose %y by 4", ": transpose of %y, which is no local of this block");
+    check("local %l: f32[4] vector v = 0..2 { transpose %l by 2 %l[v] = 0 }",
+          ": vector v holds more than stores, lets and unravels");
+}
+
 Test(nest_verify, unravels)
 {
     check("unroll u = 0..40 step 8 { vector v = 0..8 { unravel p, c = u + v by 5\n"
