@@ -30,9 +30,11 @@ Slot *module_add_constant(Module *module, const char *name, TensorType type, con
 
 /* ---- a copying kernel, run here ---- */
 
-typedef struct Bound {
+typedef struct Bound { /* a variable and its value, or a local and its memory */
     const Var *var;
     int64_t value;
+    const Buffer *local;
+    char *bytes;
     const struct Bound *outer;
 } Bound;
 
@@ -50,35 +52,108 @@ static int64_t affine_value(Affine affine, const Bound *bound)
     return value;
 }
 
-/* Loops around stores of loads and noughts, and nothing else. */
+enum { LOCAL_BYTES = 64 * 64 * 4 };
+
+static bool copies(const Stmt *store)
+{
+    const Expr *value = store->value;
+    return store->mode == STORE_SET && !store->dynamic && !value->dynamic &&
+           (value->kind == EXPR_LOAD || (value->kind == EXPR_NUMBER && value->number == 0));
+}
+
+/* Loads and noughts that are stored somewhere else, and nothing but what they need. */
 static bool only_copies(const Stmt *s)
 {
     for (; s; s = s->next) {
-        if (s->kind == STMT_LOOP ? !only_copies(s->body)
-                                 : s->kind != STMT_STORE || s->mode != STORE_SET || s->dynamic ||
-                                       s->value->dynamic ||
-                                       !(s->value->kind == EXPR_LOAD ||
-                                         (s->value->kind == EXPR_NUMBER && s->value->number == 0)))
+        bool fits = s->kind == STMT_TRANSPOSE || s->kind == STMT_UNRAVEL;
+        if (s->kind == STMT_LOOP)
+            fits = only_copies(s->body);
+        else if (s->kind == STMT_STORE)
+            fits = copies(s);
+        else if (s->kind == STMT_LOCAL)
+            fits = s->buffer->count * element_bytes(s->buffer->element) <= LOCAL_BYTES;
+        if (!fits)
             return false;
     }
     return true;
 }
 
-static void copy_now(const Stmt *s, const Bound *bound, const char *from, char *to)
+static char *element_place(const Buffer *buffer, Affine offset, const Bound *bound)
+{
+    const Bound *b = bound;
+    while (b && (buffer->kind == BUFFER_LOCAL ? b->local != buffer
+                                              : !b->local || b->local->index != buffer->index ||
+                                                    b->local->kind == BUFFER_LOCAL))
+        b = b->outer;
+    if (!b)
+        INGOT_BUG("%%%s is used outside of its block", buffer->name);
+    return b->bytes + affine_value(offset, bound) * element_bytes(buffer->element);
+}
+
+static void transpose_now(char *matrix, int64_t size, int64_t bytes)
+{
+    char kept[8];
+    for (int64_t i = 0; i < size; i++)
+        for (int64_t j = 0; j < i; j++) {
+            char *a = matrix + (size * i + j) * bytes, *b = matrix + (size * j + i) * bytes;
+            memcpy(kept, a, (size_t)bytes);
+            memcpy(a, b, (size_t)bytes);
+            memcpy(b, kept, (size_t)bytes);
+        }
+}
+
+static void copy_now(const Stmt *s, const Bound *bound);
+
+static void copy_element(const Stmt *store, const Bound *bound)
+{
+    size_t bytes = (size_t)element_bytes(store->value->element);
+    char *place = element_place(store->buffer, store->offset, bound);
+    if (store->value->kind == EXPR_LOAD)
+        memcpy(place, element_place(store->value->buffer, store->value->offset, bound), bytes);
+    else
+        memset(place, 0, bytes);
+}
+
+static void copy_in_loop(const Stmt *loop, const Bound *bound)
+{
+    Bound inner = {.var = loop->var, .value = loop->begin, .outer = bound};
+    for (; inner.value < loop->end; inner.value += loop->step)
+        copy_now(loop->body, &inner);
+}
+
+/* The rest of the block with what `s` makes: a local, or two variables. */
+static void copy_rest(const Stmt *s, const Bound *bound)
+{
+    if (s->kind == STMT_LOCAL) {
+        char bytes[LOCAL_BYTES] = {0};
+        Bound local = {.local = s->buffer, .bytes = bytes, .outer = bound};
+        copy_now(s->next, &local);
+        return;
+    }
+    int64_t value = affine_value(s->offset, bound);
+    Bound quotient = {.var = s->var, .value = value / s->step, .outer = bound};
+    Bound remainder = {.var = s->inner, .value = value % s->step, .outer = &quotient};
+    copy_now(s->next, &remainder);
+}
+
+static void copy_now(const Stmt *s, const Bound *bound)
 {
     for (; s; s = s->next) {
-        if (s->kind == STMT_LOOP) {
-            Bound inner = {s->var, s->begin, bound};
-            for (; inner.value < s->end; inner.value += s->step)
-                copy_now(s->body, &inner, from, to);
-            continue;
+        switch (s->kind) {
+        case STMT_LOOP:
+            copy_in_loop(s, bound);
+            break;
+        case STMT_TRANSPOSE:
+            transpose_now(element_place(s->buffer, affine_number(0), bound), s->step,
+                          element_bytes(s->buffer->element));
+            break;
+        case STMT_LOCAL:
+        case STMT_UNRAVEL:
+            copy_rest(s, bound);
+            return;
+        default:
+            copy_element(s, bound);
         }
-        size_t bytes = (size_t)element_bytes(s->value->element);
-        char *place = to + affine_value(s->offset, bound) * (int64_t)bytes;
-        if (s->value->kind == EXPR_LOAD)
-            memcpy(place, from + affine_value(s->value->offset, bound) * (int64_t)bytes, bytes);
-        else
-            memset(place, 0, bytes);
     }
 }
 
@@ -86,7 +161,13 @@ static Slot *packed_constant(Module *module, const Kernel *kernel, const Slot *s
                              TensorType type)
 {
     char *data = arena_alloc(module->arena, (size_t)type_bytes(&type));
-    copy_now(kernel->body, NULL, source->data, data);
+    union { /* it is only read */
+        const void *data;
+        char *bytes;
+    } from = {.data = source->data};
+    Bound to = {.local = kernel->arguments[1], .bytes = data};
+    Bound all = {.local = kernel->arguments[0], .bytes = from.bytes, .outer = &to};
+    copy_now(kernel->body, &all);
     return module_add_constant(module, "packed", type, data);
 }
 

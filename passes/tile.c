@@ -202,7 +202,21 @@ Stmt *tile_reduced_loops(const Contraction *c, int count, Stmt *body)
     return body;
 }
 
-/* for panels { for reduced { for u { packed = B } for u beyond the edge { packed = 0 } } } */
+/* for blocks { for panels { for reduced { for u { … } } } } */
+static Stmt *pack_loops(const Contraction *c, const Var *panel, int64_t panels, const Var *u,
+                        int64_t count, Stmt *body)
+{
+    Arena *arena = c->arena;
+    body = stmt_loop(arena, LOOP_SERIAL, u, 0, count, 1, body);
+    body = stmt_loop(arena, LOOP_SERIAL, panel, 0, panels, 1,
+                     tile_reduced_loops(c, c->reduced_count, body));
+    for (int i = c->outer_count - 1; i >= 0; i--)
+        if (i != c->vector && c->outer[i].b != 0)
+            body = stmt_loop(arena, LOOP_SERIAL, c->outer[i].var, 0, c->outer[i].extent, 1, body);
+    return body;
+}
+
+/* packed = B for each u; then 0 for each beyond the edge. */
 static Stmt *pack_panels(const Contraction *c, Kernel *kernel, Buffer *from, Buffer *to,
                          const Var *panel, Affine j, int64_t panels, int64_t width, int64_t real)
 {
@@ -212,20 +226,13 @@ static Stmt *pack_panels(const Contraction *c, Kernel *kernel, Buffer *from, Buf
     Replace replace = {0};
     replace_var(&replace, c->outer[c->vector].var, affine_add(arena, j, inside));
     Expr *value = expr_load(arena, from, rewrite_affine(arena, c->b->offset, &replace));
-    Stmt *body =
-        stmt_loop(arena, LOOP_SERIAL, u, 0, real, 1,
-                  stmt_store(arena, STORE_SET, to, affine_add(arena, base, inside), value));
-    if (real < width) {
-        Affine edge = affine_add(arena, base, affine_add(arena, inside, affine_number(real)));
-        Stmt *zero = stmt_store(arena, STORE_SET, to, edge, expr_number(arena, c->element, 0));
-        stmt_append(body, stmt_loop(arena, LOOP_SERIAL, u, 0, width - real, 1, zero));
-    }
-    body = stmt_loop(arena, LOOP_SERIAL, panel, 0, panels, 1,
-                     tile_reduced_loops(c, c->reduced_count, body));
-    for (int i = c->outer_count - 1; i >= 0; i--)
-        if (i != c->vector && c->outer[i].b != 0)
-            body = stmt_loop(arena, LOOP_SERIAL, c->outer[i].var, 0, c->outer[i].extent, 1, body);
-    return body;
+    Stmt *copy = stmt_store(arena, STORE_SET, to, affine_add(arena, base, inside), value);
+    Stmt *all = pack_loops(c, panel, panels, u, real, copy);
+    if (real == width)
+        return all;
+    Affine edge = affine_add(arena, base, affine_add(arena, inside, affine_number(real)));
+    Stmt *zero = stmt_store(arena, STORE_SET, to, edge, expr_number(arena, c->element, 0));
+    return stmt_append(all, pack_loops(c, panel, panels, u, width - real, zero));
 }
 
 Buffer *tile_add_packing(Contraction *c, const char *name, int64_t count, Kernel **packing)

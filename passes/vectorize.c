@@ -17,6 +17,8 @@
  *     unroll u = 0..48 step 8 { vector v = 0..8 { unravel p, c = u + v by 6
  *       %y[u + v] = mul(%x[12*p + c], %s[c]) } }
  *
+ * Loops that read across the order they store in are turned in registers: vectorize_transpose.c.
+ *
  * Along the reduction, when that is what is contiguous (row sums, dot products): several vectors of
  * partial results, which are combined at the end in an order that the shape decides:
  *
@@ -24,8 +26,8 @@
  *
  * becomes partial sums over r step 32 in %part[0..32], the remaining elements one by one, and
  * `lanes add`. */
+#include "passes/vectorize.h"
 #include "passes/rewrite.h"
-#include "passes/schedule_kernel.h"
 
 typedef struct Vectorizer {
     Arena *arena;
@@ -488,6 +490,9 @@ static bool is_point(const Stmt *body)
 static Stmt *vectorize_loop(Vectorizer *z, Stmt *loop)
 {
     Stmt *inner = loop->body;
+    Stmt *turned = vectorize_transpose(z->arena, z->target, z->kernel, loop);
+    if (turned)
+        return turned;
     if (is_plain_loop(loop) && is_plain_loop(inner) && !inner->next && is_point(inner->body) &&
         !has_vectors(inner->body) && !better_along_reduction(z, inner)) {
         int lanes = z->target->vector_bits / 8 / widest_element(inner->body);

@@ -1,0 +1,11 @@
+/* What passes/vectorize.c has from its other files. */
+#ifndef INGOT_PASSES_VECTORIZE_H
+#define INGOT_PASSES_VECTORIZE_H
+
+#include "passes/schedule_kernel.h"
+
+/* Nested plain loops that read across the order they store in, as transposes in registers; NULL
+ * when they are not such loops (vectorize_transpose.c). */
+Stmt *vectorize_transpose(Arena *arena, const Target *target, Kernel *kernel, const Stmt *loop);
+
+#endif
