@@ -134,6 +134,7 @@ typedef struct Beside {
     const Var *inner, *result;
     int64_t extent;
     bool any, all;
+    bool repeats; /* something is the same in all rounds, but not for all results */
 } Beside;
 
 /* Do rounds of the inner loop lie side by side, each of all results, or in the same place? */
@@ -144,6 +145,8 @@ static void look_beside(void *argument, const Expr *load)
     bool counts_on = step == beside->extent && affine_factor(load->offset, beside->result) == 1;
     beside->any = beside->any || counts_on;
     beside->all = beside->all && !load->dynamic && (counts_on || step == 0);
+    beside->repeats =
+        beside->repeats || (step == 0 && affine_factor(load->offset, beside->result) != 0);
 }
 
 /* Rounds to keep apart, so that results fill whole vectors: enough of them to hide how long it
@@ -157,9 +160,11 @@ static int64_t choose_kept(const Nest *nest, const Target *target)
     int64_t lanes = target->vector_bits / 8 / element_bytes(nest->local->buffer->element);
     int64_t rounds = nest->inner->end / (nest->inner == nest->reduced ? nest->parts : 1);
     int64_t wanted = lanes * (nest->outer_count == 1 ? SUMS : 1), best = 1;
-    Beside beside = {nest->inner->var, result->var, result->end, false, true};
+    Beside beside = {nest->inner->var, result->var, result->end, false, true, false};
     visit_loads(nest->store->value, look_beside, &beside);
     if (!beside.any || !beside.all || result->end >= wanted)
+        return 1;
+    if (beside.repeats && result->end % lanes == 0) /* they would not become one loop */
         return 1;
     for (int64_t kept = 2; kept <= MOST_KEPT && kept <= rounds; kept++) {
         int64_t size = kept * result->end, least = best * result->end;
