@@ -265,16 +265,6 @@ static LLVMValueRef truth(const Math *m, ElementType element, LLVMValueRef x)
     return math_cast(m, element, TYPE_BOOL, x);
 }
 
-static LLVMValueRef apply_logical(const Math *m, Op op, const ElementType *elements,
-                                  LLVMValueRef *in)
-{
-    LLVMValueRef a = truth(m, elements[0], in[0]);
-    if (op == OP_not)
-        return LLVMBuildNot(m->builder, a, "");
-    LLVMValueRef b = truth(m, elements[1], in[1]);
-    return op == OP_and ? LLVMBuildAnd(m->builder, a, b, "") : LLVMBuildOr(m->builder, a, b, "");
-}
-
 LLVMValueRef codegen_apply(LLVMBuilderRef builder, const Target *target, Op op, ElementType element,
                            const ElementType *in_elements, LLVMValueRef *in, int lanes)
 {
@@ -284,8 +274,6 @@ LLVMValueRef codegen_apply(LLVMBuilderRef builder, const Target *target, Op op, 
         result = math_cast(&m, in_elements[0], element, in[0]);
     else if (op == OP_select)
         result = math_select(&m, truth(&m, in_elements[0], in[0]), in[1], in[2]);
-    else if (op == OP_not || op == OP_and || op == OP_or)
-        result = apply_logical(&m, op, in_elements, in);
     else if (op == OP_eq || op == OP_ne || op == OP_lt || op == OP_le || op == OP_gt || op == OP_ge)
         result = math_compare(&m, op, in_elements[0], in[0], in[1]);
     else if (!element_is_float(in_elements[0]))

@@ -1,15 +1,10 @@
-/* Integers, comparisons and casts.
+/* Integers, bits, comparisons and casts.
  *
  * Integers wrap. x div 0 is 0 and x mod 0 is x; the smallest number divided by -1 wraps. LLVM
- * leaves all that undefined, so the divisor is replaced first. u8 is unsigned, all other integers
- * are signed. Casting a float that does not fit gives the nearest integer of the type, and 0 for
+ * leaves all that undefined, so the divisor is replaced first; and so are shifts by counts beyond
+ * the width. Casting a float that does not fit gives the nearest integer of the type, and 0 for
  * NaN. */
 #include "codegen/vector_math_parts.h"
-
-static bool is_signed(ElementType element)
-{
-    return element != TYPE_U8 && element != TYPE_BOOL;
-}
 
 static LLVMValueRef integer(const Math *m, ElementType element, int64_t number)
 {
@@ -27,7 +22,7 @@ static LLVMValueRef integer_divide(const Math *m, Op op, ElementType element, LL
     LLVMValueRef nothing = LLVMBuildICmp(builder, LLVMIntEQ, b, zero, "");
     LLVMValueRef divisor = math_select(m, nothing, one, b), result,
                  otherwise = op == OP_div ? zero : a;
-    if (!is_signed(element)) {
+    if (!element_is_signed(element)) {
         result = op == OP_div ? LLVMBuildUDiv(builder, a, divisor, "")
                               : LLVMBuildURem(builder, a, divisor, "");
         return math_select(m, nothing, otherwise, result);
@@ -44,8 +39,8 @@ static LLVMValueRef integer_divide(const Math *m, Op op, ElementType element, LL
 static LLVMValueRef integer_extreme(const Math *m, Op op, ElementType element, LLVMValueRef a,
                                     LLVMValueRef b)
 {
-    LLVMIntPredicate larger = is_signed(element) ? LLVMIntSGT : LLVMIntUGT;
-    LLVMIntPredicate smaller = is_signed(element) ? LLVMIntSLT : LLVMIntULT;
+    LLVMIntPredicate larger = element_is_signed(element) ? LLVMIntSGT : LLVMIntUGT;
+    LLVMIntPredicate smaller = element_is_signed(element) ? LLVMIntSLT : LLVMIntULT;
     return math_select(m, LLVMBuildICmp(m->builder, op == OP_max ? larger : smaller, a, b, ""), a,
                        b);
 }
@@ -55,10 +50,44 @@ static LLVMValueRef integer_sign(const Math *m, ElementType element, LLVMValueRe
     LLVMValueRef zero = integer(m, element, 0), one = integer(m, element, 1);
     LLVMValueRef nonzero =
         math_select(m, LLVMBuildICmp(m->builder, LLVMIntEQ, x, zero, ""), zero, one);
-    if (!is_signed(element))
+    if (!element_is_signed(element))
         return nonzero;
     LLVMValueRef below = LLVMBuildICmp(m->builder, LLVMIntSLT, x, zero, "");
     return math_select(m, below, integer(m, element, -1), nonzero);
+}
+
+/* A count that shifts everything out, negative ones included, is left to the selects: LLVM does not
+ * define it. */
+static LLVMValueRef shift(const Math *m, Op op, ElementType element, LLVMValueRef x,
+                          LLVMValueRef count)
+{
+    LLVMBuilderRef b = m->builder;
+    int width = 8 * element_bytes(element);
+    LLVMValueRef most = integer(m, element, width - 1);
+    LLVMValueRef fits = LLVMBuildICmp(b, LLVMIntULE, count, most, "");
+    LLVMValueRef within = math_select(m, fits, count, most);
+    if (op == OP_shift_right && element_is_signed(element))
+        return LLVMBuildAShr(b, x, within, "");
+    LLVMValueRef result =
+        op == OP_shift_left ? LLVMBuildShl(b, x, within, "") : LLVMBuildLShr(b, x, within, "");
+    return math_select(m, fits, result, integer(m, element, 0));
+}
+
+/* bit by bit; NULL when `op` is none of these */
+static LLVMValueRef apply_bits(const Math *m, Op op, LLVMValueRef *in)
+{
+    switch (op) {
+    case OP_not:
+        return LLVMBuildNot(m->builder, in[0], "");
+    case OP_and:
+        return LLVMBuildAnd(m->builder, in[0], in[1], "");
+    case OP_or:
+        return LLVMBuildOr(m->builder, in[0], in[1], "");
+    case OP_xor:
+        return LLVMBuildXor(m->builder, in[0], in[1], "");
+    default:
+        return NULL;
+    }
 }
 
 /* of bool: add is or, mul is and, as for the numbers 0 and 1 with everything above 0 being true */
@@ -75,7 +104,7 @@ static LLVMValueRef apply_bool(const Math *m, Op op, LLVMValueRef *in)
     case OP_sign:
         return in[0];
     default:
-        return NULL;
+        return apply_bits(m, op, in);
     }
 }
 
@@ -88,7 +117,7 @@ LLVMValueRef math_apply_integer(const Math *m, Op op, ElementType element, LLVMV
     case OP_neg:
         return LLVMBuildNeg(b, in[0], "");
     case OP_abs:
-        if (!is_signed(element))
+        if (!element_is_signed(element))
             return in[0];
         return math_select(m, LLVMBuildICmp(b, LLVMIntSLT, in[0], integer(m, element, 0), ""),
                            LLVMBuildNeg(b, in[0], ""), in[0]);
@@ -106,8 +135,11 @@ LLVMValueRef math_apply_integer(const Math *m, Op op, ElementType element, LLVMV
     case OP_max:
     case OP_min:
         return integer_extreme(m, op, element, in[0], in[1]);
+    case OP_shift_left:
+    case OP_shift_right:
+        return shift(m, op, element, in[0], in[1]);
     default:
-        return NULL;
+        return apply_bits(m, op, in);
     }
 }
 
@@ -127,8 +159,8 @@ LLVMValueRef math_compare(const Math *m, Op op, ElementType element, LLVMValueRe
         i++;
     if (element_is_float(element))
         return math_is(m, rows[i].real, a, b);
-    return LLVMBuildICmp(m->builder, is_signed(element) ? rows[i].of_signed : rows[i].of_unsigned,
-                         a, b, "");
+    return LLVMBuildICmp(
+        m->builder, element_is_signed(element) ? rows[i].of_signed : rows[i].of_unsigned, a, b, "");
 }
 
 static LLVMValueRef cast_to_bool(const Math *m, ElementType from, LLVMValueRef x)
@@ -145,7 +177,7 @@ static LLVMValueRef float_to_integer(const Math *m, ElementType to, LLVMValueRef
     LLVMTypeRef type = codegen_type(m->context, to, m->lanes), overloads[2] = {type, LLVMTypeOf(x)};
     LLVMModuleRef module =
         LLVMGetGlobalParent(LLVMGetBasicBlockParent(LLVMGetInsertBlock(m->builder)));
-    const char *name = is_signed(to) ? "llvm.fptosi.sat" : "llvm.fptoui.sat";
+    const char *name = element_is_signed(to) ? "llvm.fptosi.sat" : "llvm.fptoui.sat";
     unsigned id = LLVMLookupIntrinsicID(name, __builtin_strlen(name));
     LLVMValueRef callee = LLVMGetIntrinsicDeclaration(module, id, overloads, 2);
     return LLVMBuildCall2(m->builder, LLVMGlobalGetValueType(callee), callee, &x, 1, "");
@@ -164,7 +196,7 @@ LLVMValueRef math_cast(const Math *m, ElementType from, ElementType to, LLVMValu
     if (element_is_float(from))
         return float_to_integer(m, to, x);
     if (element_is_float(to))
-        return is_signed(from) ? LLVMBuildSIToFP(m->builder, x, type, "")
-                               : LLVMBuildUIToFP(m->builder, x, type, "");
-    return LLVMBuildIntCast2(m->builder, x, type, is_signed(from), "");
+        return element_is_signed(from) ? LLVMBuildSIToFP(m->builder, x, type, "")
+                                       : LLVMBuildUIToFP(m->builder, x, type, "");
+    return LLVMBuildIntCast2(m->builder, x, type, element_is_signed(from), "");
 }

@@ -134,23 +134,62 @@ COMPARE(le, <=)
 COMPARE(gt, >)
 COMPARE(ge, >=)
 
-/* bool only */
-#define LOGICAL(name, formula)                                                                     \
+/* bool and integers */
+#define BITS(name, formula)                                                                        \
     static int64_t integer_##name(int64_t a, int64_t b) { return formula; }                        \
     void evaluate_##name(const Evaluation *e) { binary(e, NULL, integer_##name); }
 
-LOGICAL(and, a & b)
-LOGICAL(or,  a | b)
+BITS(and, a & b)
+BITS(or,  a | b)
+BITS(xor, a ^ b)
 // clang-format on
 
-static int64_t integer_not(int64_t x)
+static int64_t bool_not(int64_t x)
 {
     return !x;
 }
 
+static int64_t integer_not(int64_t x)
+{
+    return ~x;
+}
+
 void evaluate_not(const Evaluation *e)
 {
-    unary(e, NULL, integer_not);
+    unary(e, NULL, e->out->type.element == TYPE_BOOL ? bool_not : integer_not);
+}
+
+/* A value is held as int64, whose upper bits repeat the sign or are 0: shifting them in is what is
+ * wanted. */
+static int64_t shifted(ElementType element, bool left, int64_t x, int64_t count)
+{
+    int width = 8 * element_bytes(element);
+    bool out = count < 0 || count >= width;
+    if (left)
+        return out ? 0 : (int64_t)((uint64_t)x << count);
+    if (!element_is_signed(element))
+        return out ? 0 : (int64_t)((uint64_t)x >> count);
+    return x >> (out ? 63 : count);
+}
+
+static void shift(const Evaluation *e, bool left)
+{
+    Value x = value_stretch(e->arena, &e->in[0], &e->out->type);
+    Value counts = value_stretch(e->arena, &e->in[1], &e->out->type);
+    int64_t count = type_elements(&e->out->type);
+    for (int64_t i = 0; i < count; i++)
+        e->out->integers[i] =
+            shifted(e->out->type.element, left, x.integers[i], counts.integers[i]);
+}
+
+void evaluate_shift_left(const Evaluation *e)
+{
+    shift(e, true);
+}
+
+void evaluate_shift_right(const Evaluation *e)
+{
+    shift(e, false);
 }
 
 void evaluate_select(const Evaluation *e)

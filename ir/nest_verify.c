@@ -175,8 +175,11 @@ static bool check_types(const Check *check, const Expr *expr)
             return CHECK_FAIL(check, "%s has operands of different types", op_name(expr->op));
     if (strncmp(rule, "float", 5) == 0 && !element_is_float(first))
         return CHECK_FAIL(check, "%s of %s", op_name(expr->op), element_name(first));
-    if ((select || strcmp(rule, "logical") == 0) && first != TYPE_BOOL)
+    if (select && first != TYPE_BOOL)
         return CHECK_FAIL(check, "%s of %s, not of bool", op_name(expr->op), element_name(first));
+    if ((strcmp(rule, "bits") == 0 && element_is_float(first)) ||
+        (strcmp(rule, "shift") == 0 && !element_is_integer(first)))
+        return CHECK_FAIL(check, "%s of %s", op_name(expr->op), element_name(first));
     if (random && first != TYPE_I32)
         return CHECK_FAIL(check, "random of %s, not of i32", element_name(first));
     if (select)

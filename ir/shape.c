@@ -207,17 +207,29 @@ bool shape_float(const ShapeQuery *query, TensorType *result)
     return count == 0 || shape_axis(query, query->attr->lists[0].values[0], result); /* softmax */
 }
 
-bool shape_logical(const ShapeQuery *query, TensorType *result)
+/* Operands of one element type that is no float. */
+static bool join_bits(const ShapeQuery *query, TensorType *result)
 {
     *result = query->in[0]->type;
     for (int i = 0; i < query->in_count; i++) {
         const TensorType *type = &query->in[i]->type;
-        if (type->element != TYPE_BOOL)
-            return shape_error(query, "%s is not bool", shape_text(query, type));
-        if (!shape_join(query, type, result))
+        if (element_is_float(type->element))
+            return shape_error(query, "%s has no bits; cast it to bool or an integer type first",
+                               shape_text(query, type));
+        if (!shape_equal_elements(query, 0, i) || !shape_join(query, type, result))
             return false;
     }
     return true;
+}
+
+bool shape_bits(const ShapeQuery *query, TensorType *result)
+{
+    return join_bits(query, result);
+}
+
+bool shape_shift(const ShapeQuery *query, TensorType *result)
+{
+    return shape_number(query, 0) && join_bits(query, result);
 }
 
 bool shape_cast(const ShapeQuery *query, TensorType *result)

@@ -35,6 +35,15 @@ static inline bool element_is_float(ElementType element)
 {
     return element == TYPE_F32 || element == TYPE_F64;
 }
+static inline bool element_is_integer(ElementType element) /* bool is none */
+{
+    return !element_is_float(element) && element != TYPE_BOOL;
+}
+/* Of integers, whether there are negative ones. */
+static inline bool element_is_signed(ElementType element)
+{
+    return element != TYPE_U8 && element != TYPE_BOOL;
+}
 
 int64_t type_elements(const TensorType *type); /* product of dims; checked when the type was made */
 int64_t type_bytes(const TensorType *type);

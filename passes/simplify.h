@@ -25,7 +25,8 @@ static inline bool single_use(const Rewriter *r, const Node *operand)
 /* simplify_algebra.c */
 SimplifyRule simplify_elementwise, simplify_constant, simplify_add, simplify_sub, simplify_mul,
     simplify_div;
-SimplifyRule simplify_pow, simplify_extreme, simplify_compare, simplify_logic, simplify_not;
+SimplifyRule simplify_pow, simplify_extreme, simplify_compare, simplify_logic, simplify_not,
+    simplify_xor, simplify_shift;
 SimplifyRule simplify_select, simplify_neg, simplify_abs, simplify_rounding, simplify_log;
 SimplifyRule simplify_exp, simplify_cast;
 /* simplify_move.c */

@@ -186,16 +186,41 @@ Node *simplify_compare(Rewriter *r, Node *node)
     return op_is(node->op, COMMUTES) ? constant_second(r, node) : NULL;
 }
 
+/* The number whose bits are all set: true, -1, or the largest one. */
+static double all_bits(ElementType element)
+{
+    if (element == TYPE_BOOL)
+        return 1.0;
+    return element_is_signed(element) ? -1.0 : ldexp(1.0, 8 * element_bytes(element)) - 1.0;
+}
+
 /* and, or */
 Node *simplify_logic(Rewriter *r, Node *node)
 {
     Node *a = node->in[0], *b = node->in[1];
-    double neutral = node->op == OP_and ? 1.0 : 0.0;
-    if (a == b || node_is_number(b, neutral))
+    double all = all_bits(node->type.element);
+    if (a == b || node_is_number(b, node->op == OP_and ? all : 0.0))
         return as_result(r, a, node);
-    if (node_is_number(b, 1.0 - neutral))
+    if (node_is_number(b, node->op == OP_and ? 0.0 : all))
         return as_result(r, b, node);
     return constant_second(r, node);
+}
+
+Node *simplify_xor(Rewriter *r, Node *node)
+{
+    Node *a = node->in[0], *b = node->in[1];
+    if (a == b)
+        return number_as_result(r, 0.0, node);
+    if (node_is_number(b, 0.0))
+        return as_result(r, a, node);
+    if (node_is_number(b, all_bits(node->type.element)))
+        return as_result(r, graph_unary(r->f, OP_not, a), node);
+    return constant_second(r, node);
+}
+
+Node *simplify_shift(Rewriter *r, Node *node)
+{
+    return node_is_number(node->in[1], 0.0) ? as_result(r, node->in[0], node) : NULL;
 }
 
 Node *simplify_not(Rewriter *r, Node *node)

@@ -158,7 +158,20 @@ static double apply_number(Op op, double a, double b)
     }
 }
 
-static int64_t apply_integer(Op op, int64_t a, int64_t b)
+/* x·2^count or ⌊x/2^count⌋, step by step, in the bits of `element`. */
+static int64_t shift(Op op, ElementType element, int64_t x, int64_t count)
+{
+    int64_t steps = count < 0 || count > 64 ? 64 : count;
+    for (; steps > 0; steps--) {
+        if (op == OP_shift_left)
+            x = fit(element, (Scalar){.integer = (int64_t)(2 * (uint64_t)x)}).integer;
+        else
+            x = x < 0 ? -1 - (-1 - x) / 2 : x / 2;
+    }
+    return x;
+}
+
+static int64_t apply_integer(Op op, ElementType element, int64_t a, int64_t b)
 {
     uint64_t x = (uint64_t)a, y = (uint64_t)b;
     switch (op) {
@@ -186,8 +199,13 @@ static int64_t apply_integer(Op op, int64_t a, int64_t b)
         return a & b;
     case OP_or:
         return a | b;
+    case OP_xor:
+        return (a | b) - (a & b);
     case OP_not:
-        return !a;
+        return element == TYPE_BOOL ? !a : -1 - a;
+    case OP_shift_left:
+    case OP_shift_right:
+        return shift(op, element, a, b);
     default:
         INGOT_BUG("no %s of integers", op_name(op));
     }
@@ -263,5 +281,6 @@ Scalar scalar_apply(Op op, ElementType to, ElementType from, const Scalar *in, d
     bool two = op_inputs(op) == 2;
     if (element_is_float(from))
         return fit(to, (Scalar){.number = apply_number(op, in[0].number, two ? in[1].number : 0)});
-    return fit(to, (Scalar){.integer = apply_integer(op, in[0].integer, two ? in[1].integer : 0)});
+    return fit(
+        to, (Scalar){.integer = apply_integer(op, from, in[0].integer, two ? in[1].integer : 0)});
 }

@@ -164,10 +164,10 @@ static void step_rounding(Maker *m)
 
 static void step_integer_unary(Maker *m)
 {
-    static const Op ops[] = {OP_neg, OP_abs, OP_sign};
+    static const Op ops[] = {OP_neg, OP_abs, OP_sign, OP_not};
     Item *x = pick_item(m, TYPE_I32, 0, false);
     if (x)
-        enter(m, graph_unary(m->f, ops[pick(m, 0, 2)], x->node), 0, true);
+        enter(m, graph_unary(m->f, ops[pick(m, 0, 3)], x->node), 0, true);
 }
 
 static void step_cast(Maker *m)
@@ -230,10 +230,11 @@ static void step_binary(Maker *m)
 
 static void step_integer_binary(Maker *m)
 {
-    static const Op ops[] = {OP_add, OP_sub, OP_mul, OP_div, OP_mod, OP_max, OP_min};
+    static const Op ops[] = {OP_add, OP_sub, OP_mul, OP_div, OP_mod,        OP_max,
+                             OP_min, OP_and, OP_or,  OP_xor, OP_shift_left, OP_shift_right};
     Item *a = pick_item(m, TYPE_I32, 0, false);
     if (a)
-        enter(m, graph_binary(m->f, ops[pick(m, 0, 6)], a->node, partner(m, a, false).node), 0,
+        enter(m, graph_binary(m->f, ops[pick(m, 0, 11)], a->node, partner(m, a, false).node), 0,
               true);
 }
 
@@ -248,16 +249,15 @@ static void step_compare(Maker *m)
 
 static void step_logical(Maker *m)
 {
+    static const Op ops[] = {OP_and, OP_or, OP_xor};
     Item *a = pick_item(m, TYPE_BOOL, 0, false);
     if (!a)
         return;
     if (chance(m, 30))
         enter(m, graph_unary(m->f, OP_not, a->node), 0, true);
     else
-        enter(
-            m,
-            graph_binary(m->f, chance(m, 50) ? OP_and : OP_or, a->node, partner(m, a, false).node),
-            0, true);
+        enter(m, graph_binary(m->f, ops[pick(m, 0, 2)], a->node, partner(m, a, false).node), 0,
+              true);
 }
 
 static void step_select(Maker *m)

@@ -83,6 +83,25 @@ Test(elementwise, integers)
     gives("%a: i8[2] = constant value=[-128, 5] %r: i8[2] = abs %a", "-128 5");
 }
 
+Test(elementwise, bits)
+{
+    binary("i32", "and", "12, -1, 5, 0", "10, 7, -8, 3", "8 7 0 0");
+    binary("i32", "or", "12, -1, 5, 0", "10, 7, -8, 3", "14 -1 -3 3");
+    binary("u8", "xor", "12, 255, 5, 0", "10, 1, 250, 3", "6 254 255 3");
+    binary("bool", "xor", "0, 0, 1, 1", "0, 1, 0, 1", "0 1 1 0");
+    binary("i8", "shift_left", "1, 127, -3, 5", "7, 1, 2, 8", "-128 -2 -12 0");
+    binary("i8", "shift_left", "1, 1, 1, 1", "-1, 127, -128, 0", "0 0 0 1");
+    binary("i8", "shift_right", "-128, -5, 127, -5", "7, 1, 2, 8", "-1 -3 31 -1");
+    binary("i8", "shift_right", "-128, 5, -5, 5", "-1, 127, 0, -128", "-1 0 -5 0");
+    binary("u8", "shift_right", "255, 128, 7, 9", "4, 7, 1, 8", "15 1 3 0");
+    binary("i64", "shift_left", "1, 1, -1, 1", "63, 64, 62, 200",
+           "-9223372036854775808 0 -4611686018427387904 0");
+    binary("i64", "shift_right", "-9223372036854775808, -1, 8, -8", "63, 64, 2, 200", "-1 -1 2 -1");
+    binary("i32", "shift_right", "-2147483648, -1, 8, 8", "31, 32, 2, 32", "-1 -1 2 0");
+    gives("%a: i32[3] = constant value=[0, -1, 5] %r: i32[3] = not %a", "-1 0 -6");
+    gives("%a: u8[3] = constant value=[0, 255, 5] %r: u8[3] = not %a", "255 0 250");
+}
+
 Test(elementwise, not_a_number)
 {
     const char *nan = "%n: f32[2] = constant value=0x0000c07f0000803f "  /* nan, 1 */

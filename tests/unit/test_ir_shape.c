@@ -67,7 +67,20 @@ Test(shape, elementwise)
     gives("%c: bool[2,1], %x: i8[3], %y: i8[]", "select %c, %x, %y", "i8[2,3]");
     refuses("%x: bool[2]", "neg %x", "neg: bool[2] is no number; cast it first");
     refuses("%x: i32[2]", "exp %x", "exp: i32[2] is not of a float type; cast it first");
-    refuses("%x: f32[2]", "not %x", "not: f32[2] is not bool");
+    gives("%x: u8[2,1], %y: u8[3]", "and %x, %y", "u8[2,3]");
+    gives("%x: i64[2]", "not %x", "i64[2]");
+    gives("%x: bool[2], %y: bool[]", "xor %x, %y", "bool[2]");
+    gives("%x: i8[2,1], %n: i8[3]", "shift_left %x, %n", "i8[2,3]");
+    refuses("%x: f32[2]", "not %x",
+            "not: f32[2] has no bits; cast it to bool or an integer type first");
+    refuses("%x: i32[2], %y: f32[2]", "xor %x, %y",
+            "xor: f32[2] has no bits; cast it to bool or an integer type first");
+    refuses("%x: i32[2], %y: u8[2]", "or %x, %y",
+            "or: i32[2] and u8[2] have different element types; cast one of them");
+    refuses("%x: bool[2]", "shift_right %x, %x",
+            "shift_right: bool[2] is no number; cast it first");
+    refuses("%x: f64[2]", "shift_left %x, %x",
+            "shift_left: f64[2] has no bits; cast it to bool or an integer type first");
     refuses("%x: f32[2], %y: i32[2]", "add %x, %y",
             "add: f32[2] and i32[2] have different element types; cast one of them");
     refuses("%x: f32[2,3], %y: f32[2]", "add %x, %y",

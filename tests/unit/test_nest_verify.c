@@ -51,7 +51,9 @@ Test(nest_verify, types)
     check("%y[0] = %i[0]", ": i32 is stored to %y of f32");
     check("%y[0] = cast:f32(exp(%i[0]))", ": exp of i32");
     check("%y[0] = select(%i[0], %x[0], %x[0])", ": select of i32, not of bool");
-    check("%y[0] = cast:f32(and(%i[0], %i[0]))", ": and of i32, not of bool");
+    check("%y[0] = cast:f32(and(%i[0], %i[0]))", NULL);
+    check("%y[0] = and(%x[0], %x[0])", ": and of f32");
+    check("%y[0] = cast:f32(shift_left(lt(%x[0], 0), 1:bool))", ": shift_left of bool");
     check("%y[0] = select(lt(%i[0], 1:i32), %x[0], 0)", NULL);
     check("let %t: f64 = %x[0]", ": let %t: f64 has a value of f32");
     check("%y[0] = random:1(0:i32, 0:i32, 0:i32, 0:i64)",
