@@ -224,6 +224,8 @@ static LLVMValueRef apply_unary(const Math *m, Op op, LLVMValueRef x)
         return math_sin(m, x);
     case OP_cos:
         return math_cos(m, x);
+    case OP_atan:
+        return math_atan(m, x);
     case OP_floor:
         return math_floor(m, x);
     case OP_ceil:

@@ -1,10 +1,14 @@
-/* sin and cos.
+/* sin and cos, and atan.
  *
  * x = n·π/2 + r with |r| ≤ π/4; n mod 4 says which of ±sin r, ±cos r it is. For moderate x, n·π/2
  * is taken away in parts (Cody and Waite). f32 numbers beyond that go through a multiplication with
  * 96 bits of 2/π chosen by the exponent (Payne and Hanek; the arithmetic is that of Arm's
  * optimized-routines), behind a branch that is taken when any lane needs it, so all of f32 is
- * accurate. f64 is accurate for |x| < 1.6e6. Polynomials: f32 N. Juffa, f64 fdlibm. */
+ * accurate. f64 is accurate for |x| < 1.6e6. Polynomials: f32 N. Juffa, f64 fdlibm.
+ *
+ * atan has one polynomial for small arguments. f32: up to 1, and π/2 - atan(1/x) beyond; its
+ * coefficients are minimax in the relative error, 0.05 of a unit in the last place. f64: fdlibm's,
+ * up to 7/16, and beyond atan c + atan((x - c)/(1 + c·x)) with c = 1/2, 1, 3/2 or infinity. */
 #include "codegen/vector_math_parts.h"
 
 static const double sin_f32[] = {2.86567956e-6, -1.98559923e-4, 8.33338592e-3, -1.66666672e-1};
@@ -198,4 +202,62 @@ LLVMValueRef math_sin(const Math *m, LLVMValueRef x)
 LLVMValueRef math_cos(const Math *m, LLVMValueRef x)
 {
     return sine(m, x, 1);
+}
+
+/* atan */
+
+/* (atan(r)/r - 1)/r² in r² */
+static const double atan_f32[] = {-1.79597724e-3, 1.09177399e-2,  -3.11694704e-2,
+                                  5.79350814e-2,  -8.40137675e-2, 1.09512672e-1,
+                                  -1.42640427e-1, 1.99985296e-1,  -3.33332986e-1};
+/* (1 - atan(r)/r)/r² in r² */
+static const double atan_f64[] = {
+    1.62858201153657823623e-02,  -3.65315727442169155270e-02, 4.97687799461593236017e-02,
+    -5.83357013379057348645e-02, 6.66107313738753120669e-02,  -7.69187620504482999495e-02,
+    9.09088713343650656196e-02,  -1.11111104054623557880e-01, 1.42857142725034663711e-01,
+    -1.99999999998764832476e-01, 3.33333333333329318027e-01};
+
+static LLVMValueRef atan_narrow(const Math *m, LLVMValueRef size)
+{
+    LLVMValueRef one = math_number(m, 1), large = math_is(m, LLVMRealOGT, size, one);
+    LLVMValueRef r = math_select(m, large, math_div(m, one, size), size);
+    LLVMValueRef square = math_mul(m, r, r);
+    LLVMValueRef rest = math_mul(m, math_mul(m, square, r), MATH_POLYNOMIAL(m, square, atan_f32));
+    /* π/2 - r - rest, with more digits of π/2 than one number holds */
+    LLVMValueRef from_right_angle = math_sub(m, math_number(m, 0x1.921fb6p0), r);
+    from_right_angle =
+        math_sub(m, from_right_angle, math_sub(m, rest, math_number(m, -0x1.777a5cp-25)));
+    return math_select(m, large, from_right_angle, math_add(m, r, rest));
+}
+
+static LLVMValueRef atan_wide(const Math *m, LLVMValueRef size)
+{
+    static const struct {
+        double from, centre, high, low; /* from here on this c; high + low = atan c */
+    } parts[] = {
+        {0x1.cp-2, 0.5, 0x1.dac670561bb4fp-2, 0x1.a2b7f222f65e2p-56},
+        {0x1.6p-1, 1, 0x1.921fb54442d18p-1, 0x1.1a62633145c07p-55},
+        {0x1.3p0, 1.5, 0x1.f730bd281f69bp-1, 0x1.007887af0cbbdp-56},
+        {0x1.38p1, 0, 0x1.921fb54442d18p0, 0x1.1a62633145c07p-54},
+    };
+    LLVMValueRef zero = math_number(m, 0), centre = zero, high = zero, low = zero, beyond = NULL;
+    for (int i = 0; i < 4; i++) {
+        beyond = math_is(m, LLVMRealOGE, size, math_number(m, parts[i].from));
+        centre = math_select(m, beyond, math_number(m, parts[i].centre), centre);
+        high = math_select(m, beyond, math_number(m, parts[i].high), high);
+        low = math_select(m, beyond, math_number(m, parts[i].low), low);
+    }
+    LLVMValueRef divisor = math_multiply_add(m, centre, size, math_number(m, 1));
+    LLVMValueRef r = math_select(m, beyond, math_number(m, -1), math_sub(m, size, centre));
+    r = math_div(m, r, math_select(m, beyond, size, divisor));
+    LLVMValueRef square = math_mul(m, r, r);
+    LLVMValueRef less = math_mul(m, square, MATH_POLYNOMIAL(m, square, atan_f64));
+    less = math_sub(m, math_mul(m, r, less), low);
+    return math_sub(m, high, math_sub(m, less, r));
+}
+
+LLVMValueRef math_atan(const Math *m, LLVMValueRef x)
+{
+    LLVMValueRef size = math_abs(m, x);
+    return math_with_sign(m, m->wide ? atan_wide(m, size) : atan_narrow(m, size), x);
 }

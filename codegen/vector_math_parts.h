@@ -102,6 +102,7 @@ LLVMValueRef math_sqrt(const Math *m, LLVMValueRef x);
 /* vector_math_angle.c */
 LLVMValueRef math_sin(const Math *m, LLVMValueRef x);
 LLVMValueRef math_cos(const Math *m, LLVMValueRef x);
+LLVMValueRef math_atan(const Math *m, LLVMValueRef x);
 
 /* vector_math_plain.c: integers, comparisons, casts. NULL when `op` is none of them. */
 LLVMValueRef math_apply_integer(const Math *m, Op op, ElementType element, LLVMValueRef *in);

@@ -95,6 +95,12 @@ void gradient_cos(Function *f, Node *y, Node *dy, Node *dx[])
     dx[0] = graph_unary(f, OP_neg, graph_mul(f, dy, graph_unary(f, OP_sin, y->in[0])));
 }
 
+void gradient_atan(Function *f, Node *y, Node *dy, Node *dx[])
+{
+    Node *square = graph_mul(f, y->in[0], y->in[0]);
+    dx[0] = graph_div(f, dy, graph_binary_scalar(f, OP_add, square, 1.0)); /* dy / (1 + x²) */
+}
+
 void gradient_cast(Function *f, Node *y, Node *dy, Node *dx[])
 {
     if (element_is_float(y->in[0]->type.element))

@@ -82,8 +82,8 @@ Stmt *rewrite_stmts(Arena *arena, const Stmt *stmt, const Replace *replace)
 bool op_is_heavy(Op op)
 {
     return op == OP_exp || op == OP_log || op == OP_tanh || op == OP_sigmoid || op == OP_erf ||
-           op == OP_sin || op == OP_cos || op == OP_pow || op == OP_log1p || op == OP_expm1 ||
-           op == OP_random;
+           op == OP_sin || op == OP_cos || op == OP_atan || op == OP_pow || op == OP_log1p ||
+           op == OP_expm1 || op == OP_random;
 }
 
 bool is_plain_loop(const Stmt *stmt)

@@ -131,6 +131,8 @@ static double apply_number(Op op, double a, double b)
         return sin(a);
     case OP_cos:
         return cos(a);
+    case OP_atan:
+        return atan(a);
     case OP_floor:
         return floor(a);
     case OP_ceil:

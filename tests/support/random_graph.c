@@ -129,11 +129,11 @@ static Node *positive(Maker *m, Node *x)
 
 static void step_unary(Maker *m)
 {
-    static const Op ops[] = {OP_neg, OP_abs, OP_tanh, OP_sigmoid, OP_erf, OP_sin, OP_cos};
-    Op op = ops[pick(m, 0, 6)];
+    static const Op ops[] = {OP_neg, OP_abs, OP_tanh, OP_sigmoid, OP_erf, OP_sin, OP_cos, OP_atan};
+    Op op = ops[pick(m, 0, 7)];
     Item *x = pick_item(m, TYPE_F32, 0, false);
     if (x)
-        enter(m, graph_unary(m->f, op, x->node), op == OP_neg || op == OP_abs ? x->bound : 1,
+        enter(m, graph_unary(m->f, op, x->node), op == OP_neg || op == OP_abs ? x->bound : 1.6,
               x->exact && (op == OP_neg || op == OP_abs));
 }
 

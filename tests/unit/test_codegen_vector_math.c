@@ -40,14 +40,23 @@ typedef struct FunctionCase {
 } FunctionCase;
 
 static const FunctionCase function_cases[] = {
-    {"exp", exp, 1.1, 1.1},     {"expm1", expm1, 1.7, 1.9},
-    {"log", log, 1.0, 1.1},     {"log1p", log1p, 1.1, 1.2},
-    {"tanh", tanh, 2.5, 2.6},   {"sigmoid", sigmoid, 2.6, 2.6},
-    {"erf", erf, 1.1, 1.2},     {"sin", sin, 1.6, 2.5},
-    {"cos", cos, 1.6, 2.5},     {"sqrt", sqrt, 0.5001, 0.5001},
-    {"rsqrt", rsqrt, 1.5, 1.5}, {"floor", floor, 0, 0},
-    {"ceil", ceil, 0, 0},       {"round", rint, 0, 0},
-    {"sign", sign, 0, 0},       {"abs", fabs, 0, 0},
+    {"exp", exp, 1.1, 1.1},
+    {"expm1", expm1, 1.7, 1.9},
+    {"log", log, 1.0, 1.1},
+    {"log1p", log1p, 1.1, 1.2},
+    {"tanh", tanh, 2.5, 2.6},
+    {"sigmoid", sigmoid, 2.6, 2.6},
+    {"erf", erf, 1.1, 1.2},
+    {"sin", sin, 1.6, 2.5},
+    {"cos", cos, 1.6, 2.5},
+    {"atan", atan, 1.3, 1.4},
+    {"sqrt", sqrt, 0.5001, 0.5001},
+    {"rsqrt", rsqrt, 1.5, 1.5},
+    {"floor", floor, 0, 0},
+    {"ceil", ceil, 0, 0},
+    {"round", rint, 0, 0},
+    {"sign", sign, 0, 0},
+    {"abs", fabs, 0, 0},
 };
 
 enum { FUNCTION_CASES = (int)(sizeof function_cases / sizeof function_cases[0]) };
@@ -357,6 +366,8 @@ static const WideCase wide_cases[] = {
     {"erf", erfl, -7, 7, 2},
     {"sin", sinl, -1e6, 1e6, 2.5},
     {"cos", cosl, -1e6, 1e6, 2.5},
+    {"atan", atanl, -4, 4, 1},
+    {"atan", atanl, -1e300, 1e300, 1},
     {"sqrt", sqrtl, 0, 1e300, 0.51},
 };
 

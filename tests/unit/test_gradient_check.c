@@ -140,6 +140,7 @@ UNARY(sigmoid, -4, 4)
 UNARY(erf, -2, 2)
 UNARY(sin, -4, 4)
 UNARY(cos, -4, 4)
+UNARY(atan, -3, 3)
 
 static Node *sample_abs(Check *c, int variant)
 {
@@ -568,7 +569,7 @@ static Node *sample_result(Check *c, int variant)
 static Sample *const samples[OP_COUNT] = {
 #define SAMPLE(name) [OP_##name] = sample_##name
     SAMPLE(neg), SAMPLE(abs), SAMPLE(exp), SAMPLE(expm1), SAMPLE(log), SAMPLE(log1p), SAMPLE(sqrt), SAMPLE(rsqrt),
-    SAMPLE(tanh), SAMPLE(sigmoid), SAMPLE(erf), SAMPLE(sin), SAMPLE(cos), SAMPLE(cast),
+    SAMPLE(tanh), SAMPLE(sigmoid), SAMPLE(erf), SAMPLE(sin), SAMPLE(cos), SAMPLE(atan), SAMPLE(cast),
     SAMPLE(add), SAMPLE(sub), SAMPLE(mul), SAMPLE(div), SAMPLE(pow), SAMPLE(max), SAMPLE(min), SAMPLE(select),
     SAMPLE(reduce_sum), SAMPLE(reduce_max), SAMPLE(reduce_min),
     SAMPLE(matmul), SAMPLE(conv), SAMPLE(conv_transpose), SAMPLE(conv_filter),
