@@ -402,11 +402,10 @@ static LLVMValueRef combine(Gen *g, ElementType element, StoreMode mode, LLVMVal
 {
     if (product)
         return codegen_multiply_add(g->builder, g->target, value, product, old);
-    Op op = mode == STORE_ADD ? OP_add : mode == STORE_MAX ? OP_max : OP_min;
     ElementType elements[2] = {element, element};
     /* the new value first: what max and min do to find a NaN there need not wait for the old one */
     LLVMValueRef in[2] = {value, old};
-    return codegen_apply(g->builder, g->target, op, element, elements, in, lanes);
+    return codegen_apply(g->builder, g->target, store_op(mode), element, elements, in, lanes);
 }
 
 static void store_side_by_side(Gen *g, const Place *place, StoreMode mode, Operand value,

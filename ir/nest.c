@@ -6,7 +6,7 @@
  *
  *     affine_add(16*k + u, 3 - u)   is   16*k + 3
  *
- * Loads and stores note at the buffer that it is read or written; `+=`, `max=` and `min=` do both.
+ * Loads and stores note at the buffer that it is read or written; `+=` and its like do both.
  */
 #include "ir/nest.h"
 
@@ -110,6 +110,13 @@ bool affine_equal(Affine a, Affine b)
         if (a.terms[i].var != b.terms[i].var || a.terms[i].factor != b.terms[i].factor)
             return false;
     return true;
+}
+
+Op store_op(StoreMode mode)
+{
+    static const Op ops[] = {
+        [STORE_ADD] = OP_add, [STORE_MAX] = OP_max, [STORE_MIN] = OP_min, [STORE_MUL] = OP_mul};
+    return ops[mode];
 }
 
 Var *kernel_var(Arena *arena, Kernel *kernel, const char *name)

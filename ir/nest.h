@@ -85,8 +85,8 @@ typedef enum ExprKind {
     EXPR_APPLY,  /* element-wise row `op` of ops.def over in[]; cast goes to `element`;
                     OP_random: in = key[0], key[1], key[2] (i32), index (i32); number = stream; see
                     ir/eval.h */
-    EXPR_LANES,  /* op (add, max or min) over lanes var = 0..lanes of in[0]; a scalar, by halving:
-                    (l0+l4)+(l2+l6)… */
+    EXPR_LANES,  /* op (add, mul, max or min) over lanes var = 0..lanes of in[0]; a scalar, by
+                    halving:  (l0+l4)+(l2+l6)… */
 } ExprKind;
 
 typedef struct Temp {
@@ -133,6 +133,7 @@ typedef enum StoreMode {
     STORE_ADD, /* += ; of mul(a, b) in floats: one fused multiply-add where the target has it */
     STORE_MAX, /* max= */
     STORE_MIN, /* min= */
+    STORE_MUL, /* *= */
 } StoreMode;
 
 typedef enum FetchMode {
@@ -279,6 +280,9 @@ int64_t affine_factor(Affine a, const Var *var); /* 0 when absent */
 /* a with `var` replaced by `by` */
 Affine affine_replace(Arena *arena, Affine a, const Var *var, Affine by);
 bool affine_equal(Affine a, Affine b);
+
+/* What a store does with the value that is there and the new one; not of STORE_SET. */
+Op store_op(StoreMode mode);
 
 /* Making expressions and statements */
 Var *kernel_var(Arena *arena, Kernel *kernel, const char *name);

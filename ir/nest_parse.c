@@ -6,7 +6,7 @@
  *     buffer   = %name ":" element "[" N "]"
  *     loop     = ("for" | "unroll" | "parallel") var "=" N ".." N ["step" N] "{" {statement} "}"
  *     vector   = "vector" var "=" N ".." N ["of" N] "{" {statement} "}"
- *     store    = place ("=" | "+=" | "max=" | "min=") expr
+ *     store    = place ("=" | "+=" | "max=" | "min=" | "*=") expr
  *     place    = %name "[" offset "]"
  *     other    = "local" buffer | "let" %name ":" element "=" expr | "fetch" place
  *              | "unravel" var "," var "=" offset "by" N | "transpose" %name "by" N
@@ -148,12 +148,13 @@ static Stmt *parse_store(Scope *scope)
     Buffer *buffer = parse_place(scope, &offset);
     if (!buffer)
         return NULL;
-    static const char *const modes[] = {"=", "+=", "max=", "min="};
+    static const char *const modes[] = {"=", "+=", "max=", "min=", "*="};
+    enum { MODES = sizeof modes / sizeof modes[0] };
     int mode = 0;
-    while (mode < 4 && !reader_accept(&scope->reader, modes[mode]))
+    while (mode < MODES && !reader_accept(&scope->reader, modes[mode]))
         mode++;
-    if (mode == 4) {
-        reader_expected(&scope->reader, "\"=\", \"+=\", \"max=\" or \"min=\"");
+    if (mode == MODES) {
+        reader_expected(&scope->reader, "\"=\", \"+=\", \"max=\", \"min=\" or \"*=\"");
         return NULL;
     }
     bool read = buffer->read, written = buffer->written;

@@ -136,7 +136,7 @@ static Expr *parse_lanes(Scope *scope)
     Op op;
     int64_t lanes;
     const char *start = reader_next(&scope->reader);
-    const char *word = reader_word(&scope->reader, "add, max or min");
+    const char *word = reader_word(&scope->reader, "add, mul, max or min");
     if (!word || !parse_op(scope, start, word, &op))
         return NULL;
     const char *name = reader_word(&scope->reader, "a name for the lane");

@@ -245,7 +245,7 @@ static void print_unravel(Printer *printer, const Stmt *stmt)
 
 static void print_simple(Printer *printer, const Stmt *stmt)
 {
-    static const char *const modes[] = {"=", "+=", "max=", "min="};
+    static const char *const modes[] = {"=", "+=", "max=", "min=", "*="};
     switch (stmt->kind) {
     case STMT_STORE:
         print_place(printer, stmt->buffer, stmt->offset, stmt->dynamic, stmt->dynamic_factor);

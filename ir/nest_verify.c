@@ -211,8 +211,9 @@ static bool check_lanes(Check *check, const Expr *expr)
 {
     if (check->in_vector)
         return CHECK_FAIL(check, "lanes stand inside of a vector loop or of other lanes");
-    if (expr->op != OP_add && expr->op != OP_max && expr->op != OP_min)
-        return CHECK_FAIL(check, "lanes are joined by add, max or min, not %s", op_name(expr->op));
+    if (expr->op != OP_add && expr->op != OP_mul && expr->op != OP_max && expr->op != OP_min)
+        return CHECK_FAIL(check, "lanes are joined by add, mul, max or min, not %s",
+                          op_name(expr->op));
     if (expr->lanes < 1 || (expr->lanes & (expr->lanes - 1)) != 0)
         return CHECK_FAIL(check, "%d lanes are not a power of two", expr->lanes);
     if (check_find(check, expr->var))

@@ -361,11 +361,6 @@ static Stmt *innermost_sum(Stmt *s, const Buffer *acc)
     return s;
 }
 
-static Op mode_op(StoreMode mode)
-{
-    return mode == STORE_ADD ? OP_add : mode == STORE_MAX ? OP_max : OP_min;
-}
-
 /* acc (mode)= lanes of part, one vector after the other */
 static Stmt *combine(Vectorizer *z, const Stmt *store, Buffer *part, int vectors, int lanes)
 {
@@ -377,7 +372,7 @@ static Stmt *combine(Vectorizer *z, const Stmt *store, Buffer *part, int vectors
             affine_add(z->arena, affine_var(z->arena, v, 1), affine_number((int64_t)i * lanes)));
         all = stmt_append(all,
                           stmt_store(z->arena, store->mode, store->buffer, affine_number(0),
-                                     expr_lanes(z->arena, mode_op(store->mode), v, lanes, load)));
+                                     expr_lanes(z->arena, store_op(store->mode), v, lanes, load)));
     }
     return all;
 }

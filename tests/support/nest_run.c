@@ -208,7 +208,7 @@ static Pending prepare_store(Run *run, const Stmt *store)
 
 static void finish_store(Run *run, const Stmt *store, const Pending *pending)
 {
-    static const Op ops[] = {OP_add, OP_add, OP_max, OP_min};
+    static const Op ops[] = {OP_add, OP_add, OP_max, OP_min, OP_mul};
     Memory *memory = find_memory(run, store->buffer);
     ElementType element = store->buffer->element;
     Scalar value = pending->value;

@@ -77,6 +77,7 @@ Test(nest_text, every_form)
                "    let %row: i64 = cast:i64(%rows[i])\n"
                "    let %sum: f32 = lanes add v of 8 (%x[8*i + v])\n"
                "    %y[3 - 16*(%row)] += mul(%sum, select(lt(%sum, 0), -1.5, inf))\n"
+               "    %y[i] *= 2\n"
                "    %y[i] max= random:7(0:i32, 1:i32, 2:i32, index:i32(3*i + 1))\n"
                "    %y[i] min= cast:f32(add(0.1:f64, 3:f64))\n"
                "    vector v = 0..5 of 8 {\n"
@@ -197,8 +198,9 @@ Test(nest_text, errors)
                 "test.nest:1:37: add takes 2 operands, not 1");
     check_error("kernel @f(out %out: f32[4]) { %oat[0] = 1 }",
                 "test.nest:1:31: unknown name \"oat\", did you mean \"out\"?");
-    check_error("kernel @g(out %y: f32[4]) { %y[0] 1 }",
-                "test.nest:1:35: expected \"=\", \"+=\", \"max=\" or \"min=\" instead of \"1\"");
+    check_error(
+        "kernel @g(out %y: f32[4]) { %y[0] 1 }",
+        "test.nest:1:35: expected \"=\", \"+=\", \"max=\", \"min=\" or \"*=\" instead of \"1\"");
     check_error("kernel @h(out %y: f32[4]) { %y[0] = 1",
                 "test.nest:1:38: expected a statement instead of the end of the text");
     check_error("kernel @j(out %y: f32[4]) { unravel p, c = 1*(index:i32(0)) by 2 }",

@@ -88,7 +88,9 @@ Test(nest_verify, vectors)
           ": vector v holds more than stores, lets and unravels");
     check("vector v = 1..8 { %y[v] = 0 }", ": vector v does not go from 0 by 1");
     check("%y[0] = lanes max v of 8 (%x[v])", NULL);
-    check("%y[0] = lanes mul v of 8 (%x[v])", ": lanes are joined by add, max or min, not mul");
+    check("%y[0] = lanes mul v of 8 (%x[v])", NULL);
+    check("%y[0] = lanes sub v of 8 (%x[v])",
+          ": lanes are joined by add, mul, max or min, not sub");
     check("%y[0] = lanes add v of 6 (%x[v])", ": 6 lanes are not a power of two");
     check("%y[0] = lanes add v of 8 (lanes add u of 4 (%x[v + u]))",
           " (v): lanes stand inside of a vector loop or of other lanes");
