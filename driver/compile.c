@@ -64,11 +64,12 @@ bool compile_read(Compilation *compilation, const Options *options)
         .batches = options->batches,
         .batch_count = options->batch_count,
         .train = options->train,
+        .recipe = options->recipe,
         .train_batch = options->train_batch,
+        .bindings = options->bindings,
     };
     double start = compile_clock();
-    compilation->model =
-        json_model_read(options->arena, options->diag, options->model, &model_options);
+    compilation->model = model_read(options->arena, options->diag, options->model, &model_options);
     if (!compilation->model || !diag_ok(options->diag))
         return false;
     after_stage(compilation, "read", start);

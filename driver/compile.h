@@ -4,7 +4,7 @@
 #define INGOT_DRIVER_COMPILE_H
 
 #include "driver/options.h"
-#include "frontend/json_model.h"
+#include "frontend/model.h"
 #include "ir/nest.h"
 
 /* How far a compilation goes. */

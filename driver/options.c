@@ -23,11 +23,10 @@ typedef struct CommandRow {
 } CommandRow;
 
 static const CommandRow commands[] = {
-    {"build", COMMAND_BUILD, "MODEL.json", "make a native program or library of a model"},
-    {"inspect", COMMAND_INSPECT, "MODEL.json",
-     "layers, shapes, parameters, multiply-adds and memory"},
-    {"check", COMMAND_CHECK, "MODEL.json", "build, run, and compare with the evaluator"},
-    {"profile", COMMAND_PROFILE, "MODEL.json", "build, run, and print where the time goes"},
+    {"build", COMMAND_BUILD, "MODEL", "make a native program or library of a model"},
+    {"inspect", COMMAND_INSPECT, "MODEL", "layers, shapes, parameters, multiply-adds and memory"},
+    {"check", COMMAND_CHECK, "MODEL", "build, run, and compare with the evaluator"},
+    {"profile", COMMAND_PROFILE, "MODEL", "build, run, and print where the time goes"},
     {"help", COMMAND_HELP, "[COMMAND]", "this text, or that of one command"},
 };
 
@@ -168,6 +167,89 @@ static bool set_train_batch(Options *options, const char *name, const char *valu
 {
     return read_number(options->diag, name, value, value + strlen(value), 1, LARGEST_BATCH,
                        &options->train_batch);
+}
+
+/* NAME=VALUE, of which NAME goes to *key and VALUE is returned; NULL and an error otherwise. The
+ * last = counts: names of tensors may hold others. */
+static const char *split_binding(Options *options, const char *name, const char *value,
+                                 const char *example, const char **key)
+{
+    const char *equals = strrchr(value, '=');
+    if (!equals || equals == value || !equals[1]) {
+        diag_error(options->diag, name, "\"%s\" is not of the form %s", value, example);
+        return NULL;
+    }
+    *key = arena_copy_bytes(options->arena, value, (size_t)(equals - value));
+    return equals + 1;
+}
+
+static bool bindings_full(Options *options, const char *name, int count)
+{
+    return count == BINDING_LIMIT &&
+           !diag_error(options->diag, name, "is given more than %d times", BINDING_LIMIT);
+}
+
+static bool set_shape(Options *options, const char *name, const char *value)
+{
+    Bindings *b = options->bindings;
+    ShapeBinding *shape = &b->shapes[b->shape_count];
+    if (bindings_full(options, name, b->shape_count))
+        return false;
+    const char *text = split_binding(options, name, value, "NAME=1x3x320x320", &shape->name);
+    if (!text)
+        return false;
+    for (bool scalar = strcmp(text, "[]") == 0; !scalar; text++) {
+        const char *end = text + strcspn(text, "x,");
+        if (shape->rank == RANK_LIMIT)
+            return diag_error(options->diag, name, "%d axes are the most", RANK_LIMIT);
+        if (!read_number(options->diag, name, text, end, 0, ELEMENT_LIMIT,
+                         &shape->dims[shape->rank++]))
+            return false;
+        text = end;
+        if (!*text)
+            break;
+    }
+    b->shape_count++;
+    return true;
+}
+
+static bool set_dim(Options *options, const char *name, const char *value)
+{
+    Bindings *b = options->bindings;
+    DimBinding *dim = &b->dims[b->dim_count];
+    if (bindings_full(options, name, b->dim_count))
+        return false;
+    const char *text = split_binding(options, name, value, "NAME=8 or NAME=1,8,32", &dim->name);
+    if (!text)
+        return false;
+    for (;; text++) {
+        const char *end = text + strcspn(text, ",");
+        int64_t number;
+        if (!read_number(options->diag, name, text, end, 1, ELEMENT_LIMIT, &number))
+            return false;
+        if (dim->count > 0 && number <= dim->values[dim->count - 1])
+            return diag_error(options->diag, name, "%s: sizes must rise", dim->name);
+        if (dim->count == BINDING_CHOICES)
+            return diag_error(options->diag, name, "%s: more than %d sizes", dim->name,
+                              BINDING_CHOICES);
+        dim->values[dim->count++] = number;
+        text = end;
+        if (!*text)
+            break;
+    }
+    b->dim_count++;
+    return true;
+}
+
+static bool set_constant(Options *options, const char *name, const char *value)
+{
+    Bindings *b = options->bindings;
+    if (bindings_full(options, name, b->constant_count))
+        return false;
+    ConstBinding *constant = &b->constants[b->constant_count];
+    constant->path = split_binding(options, name, value, "NAME=FILE", &constant->name);
+    b->constant_count += constant->path != NULL;
+    return constant->path != NULL;
 }
 
 static bool set_jobs(Options *options, const char *name, const char *value)
@@ -313,6 +395,12 @@ static const OptionRow rows[] = {
      "rows of data in one call of infer; 1 otherwise; several make several functions"},
     {"--train-batch", "N", ALL_COMMANDS, set_train_batch,
      "rows of data in one step of training; what the model says otherwise (check: 8)"},
+    {"--shape", "NAME=AxB", ALL_COMMANDS, set_shape,
+     "shape of an input that an ONNX model leaves open; once for each, \"[]\" for no axes"},
+    {"--dim", "NAME=N[,N…]", ALL_COMMANDS, set_dim,
+     "size of a dimension that an ONNX model leaves open; several make several functions"},
+    {"--const", "NAME=FILE", ALL_COMMANDS, set_constant,
+     "an input of an ONNX model that always has this value: .npy, or a tensor as .pb"},
     {"--threads", "WAY", COMPARING_COMMANDS, set_threads,
      "pthreads (default), openmp, none, or host: the threads of the program that loads the library"},
     {"--weights", "WHERE", COMMAND_BUILD, set_weights,
@@ -423,6 +511,13 @@ static bool asks_for_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+static bool is_onnx(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 5 && strcmp(path + length - 5, ".onnx") == 0;
+}
+
+/* Two files are an ONNX model and the recipe by which to train it. */
 static bool read_words(Options *options, int count, char **words)
 {
     for (int i = 0; i < count; i++) {
@@ -434,6 +529,10 @@ static bool read_words(Options *options, int count, char **words)
         if (words[i][0] == '-' && words[i][1]) {
             if (!read_option(options, count, words, &i))
                 return false;
+        } else if (options->model && !options->recipe &&
+                   is_onnx(options->model) != is_onnx(words[i])) {
+            options->recipe = is_onnx(words[i]) ? options->model : words[i];
+            options->model = is_onnx(words[i]) ? words[i] : options->model;
         } else if (options->model) {
             return diag_error(options->diag, "ingot", "one model at a time: \"%s\" is one too many",
                               words[i]);
@@ -475,6 +574,7 @@ bool options_read(Options *options, int count, char **words)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     options->jobs = processors > 0 ? (int)processors : 1;
+    options->bindings = ARENA_NEW(options->arena, Bindings);
     options->batches[0] = 1;
     options->batch_count = 1;
     options->seed = 1;

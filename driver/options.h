@@ -9,6 +9,7 @@
 #include "base/diag.h"
 #include "base/target.h"
 #include "codegen/codegen.h"
+#include "frontend/model.h"
 
 typedef enum Command {
     COMMAND_NONE = 0,
@@ -31,6 +32,8 @@ typedef struct Options {
     Command command;
     Command help_about; /* COMMAND_NONE: all of it */
     const char *model;
+    const char *recipe; /* of an ONNX model: how to train it; NULL: not given */
+    Bindings *bindings; /* of an ONNX model's open ends */
     const char *output; /* NULL: the default of the command */
     Stop stop;
     EmitKind emit;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "frontend/names.h"
 #include "frontend/safetensors.h"
 #include "frontend/train.h"
 
@@ -31,17 +32,7 @@ static const char *program_name(const Reading *r, Json *json)
     const char *name = NULL;
     if (json)
         return json_string(json, &name) && name_check(json, name) ? name : NULL;
-    const char *slash = strrchr(file->name, '/');
-    char *stem = arena_copy_text(file->arena, slash ? slash + 1 : file->name);
-    char *dot = strrchr(stem, '.');
-    if (dot && dot != stem)
-        *dot = '\0';
-    for (char *c = stem; *c; c++) {
-        bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
-        if (!letter && (*c < '0' || *c > '9' || c == stem))
-            *c = '_';
-    }
-    return stem;
+    return name_of_file(file->arena, file->name);
 }
 
 static bool read_top(Reading *r)

@@ -9,35 +9,7 @@
 #ifndef INGOT_FRONTEND_JSON_MODEL_H
 #define INGOT_FRONTEND_JSON_MODEL_H
 
-#include "ir/graph.h"
-#include "ir/recipe.h"
-
-typedef struct LabelClasses { /* legal values of a label input: 0 … classes-1 */
-    const char *tensor;
-    int64_t classes;
-} LabelClasses;
-
-typedef struct LayerSummary { /* for `ingot inspect`, in the order of the model */
-    const char *name, *kind;
-    TensorType output; /* at batch 1 */
-    int64_t parameters, multiply_adds;
-} LayerSummary;
-
-typedef struct ModelOptions {
-    const int64_t *batches; /* of infer; at least one, ascending */
-    int batch_count;
-    bool train;
-    int64_t train_batch; /* 0: the recipe's */
-} ModelOptions;
-
-typedef struct Model {
-    Program *program;
-    Recipe *recipe; /* NULL when the description has no "train" */
-    LabelClasses *labels;
-    int label_count;
-    LayerSummary *layers;
-    int layer_count;
-} Model;
+#include "frontend/model.h"
 
 /* `path` is read; its text names places: "digits.json: layers[3].conv2d.kernel: …"; broken JSON
  * gives "digits.json:12:7: …". NULL and errors in `diag` otherwise. */

@@ -149,7 +149,7 @@ static bool load_weights(Command *command, IngotInstance *instance, const char *
                          bool *fresh)
 {
     const IngotModel *model = command->model;
-    *fresh = !model->initial_state;
+    *fresh = !model->initial_state && model->state_count > 0;
     if (weights) {
         *fresh = false;
         return ingot_checkpoint_read(instance, weights, true, NULL) == INGOT_OK ||

@@ -15,10 +15,10 @@ $text"
 cat >overview.txt <<'END'
 Compiles neural networks ahead of time into native programs that infer and train.
 
-  ingot build MODEL.json    make a native program or library of a model
-  ingot inspect MODEL.json  layers, shapes, parameters, multiply-adds and memory
-  ingot check MODEL.json    build, run, and compare with the evaluator
-  ingot profile MODEL.json  build, run, and print where the time goes
+  ingot build MODEL         make a native program or library of a model
+  ingot inspect MODEL       layers, shapes, parameters, multiply-adds and memory
+  ingot check MODEL         build, run, and compare with the evaluator
+  ingot profile MODEL       build, run, and print where the time goes
   ingot help [COMMAND]      this text, or that of one command
   ingot --version           the version of this program and of LLVM
 
@@ -27,7 +27,7 @@ Exit codes: 0 done, 1 an error in the model or a difference found, 2 wrong usage
 END
 
 cat >build.txt <<'END'
-usage: ingot build MODEL.json [options]
+usage: ingot build MODEL [options]
 
 Make a native program or library of a model.
 
@@ -46,6 +46,12 @@ Make a native program or library of a model.
                             several make several functions
   --train-batch=N           rows of data in one step of training; what the model
                             says otherwise (check: 8)
+  --shape=NAME=AxB          shape of an input that an ONNX model leaves open;
+                            once for each, "[]" for no axes
+  --dim=NAME=N[,N…]         size of a dimension that an ONNX model leaves open;
+                            several make several functions
+  --const=NAME=FILE         an input of an ONNX model that always has this
+                            value: .npy, or a tensor as .pb
   --threads=WAY             pthreads (default), openmp, none, or host: the
                             threads of the program that loads the library
   --weights=WHERE           embed (default) or beside: in OUT.safetensors, which
@@ -67,7 +73,7 @@ Make a native program or library of a model.
 END
 
 cat >inspect.txt <<'END'
-usage: ingot inspect MODEL.json [options]
+usage: ingot inspect MODEL [options]
 
 Layers, shapes, parameters, multiply-adds and memory.
 
@@ -82,6 +88,12 @@ Layers, shapes, parameters, multiply-adds and memory.
                             several make several functions
   --train-batch=N           rows of data in one step of training; what the model
                             says otherwise (check: 8)
+  --shape=NAME=AxB          shape of an input that an ONNX model leaves open;
+                            once for each, "[]" for no axes
+  --dim=NAME=N[,N…]         size of a dimension that an ONNX model leaves open;
+                            several make several functions
+  --const=NAME=FILE         an input of an ONNX model that always has this
+                            value: .npy, or a tensor as .pb
   --threads=WAY             pthreads (default), openmp, none, or host: the
                             threads of the program that loads the library
   --freeze                  weights become constants of the code: faster, and
@@ -93,7 +105,7 @@ Layers, shapes, parameters, multiply-adds and memory.
 END
 
 cat >check.txt <<'END'
-usage: ingot check MODEL.json [options]
+usage: ingot check MODEL [options]
 
 Build, run, and compare with the evaluator.
 
@@ -108,6 +120,12 @@ Build, run, and compare with the evaluator.
                             several make several functions
   --train-batch=N           rows of data in one step of training; what the model
                             says otherwise (check: 8)
+  --shape=NAME=AxB          shape of an input that an ONNX model leaves open;
+                            once for each, "[]" for no axes
+  --dim=NAME=N[,N…]         size of a dimension that an ONNX model leaves open;
+                            several make several functions
+  --const=NAME=FILE         an input of an ONNX model that always has this
+                            value: .npy, or a tensor as .pb
   --threads=WAY             pthreads (default), openmp, none, or host: the
                             threads of the program that loads the library
   --freeze                  weights become constants of the code: faster, and
@@ -120,7 +138,7 @@ Build, run, and compare with the evaluator.
 END
 
 cat >profile.txt <<'END'
-usage: ingot profile MODEL.json [options]
+usage: ingot profile MODEL [options]
 
 Build, run, and print where the time goes.
 
@@ -135,6 +153,12 @@ Build, run, and print where the time goes.
                             several make several functions
   --train-batch=N           rows of data in one step of training; what the model
                             says otherwise (check: 8)
+  --shape=NAME=AxB          shape of an input that an ONNX model leaves open;
+                            once for each, "[]" for no axes
+  --dim=NAME=N[,N…]         size of a dimension that an ONNX model leaves open;
+                            several make several functions
+  --const=NAME=FILE         an input of an ONNX model that always has this
+                            value: .npy, or a tensor as .pb
   --freeze                  weights become constants of the code: faster, and
                             nothing can replace them
   --winograd=WHEN           auto (default) or no: 3x3 convolutions with fewer

@@ -20,7 +20,7 @@ wrong 'ingot: no model is named; see "ingot help build"' build
 wrong 'ingot: no model is named; see "ingot help check"' check --train
 wrong 'ingot: one model at a time: "b.json" is one too many' build a.json b.json
 wrong 'ingot: unknown option "--emti", did you mean "--emit"; see "ingot help build"' build --emti=exe m.json
-wrong 'ingot: unknown option "--emit"; see "ingot help inspect"' inspect --emit=exe m.json
+wrong 'ingot: unknown option "--emit", did you mean "--dim"; see "ingot help inspect"' inspect --emit=exe m.json
 wrong 'ingot: unknown option "-x"; see "ingot help build"' build m.json -x
 wrong '--train: takes no value' build --train=1 m.json
 wrong '--emit: needs a value: --emit KIND' build m.json --emit

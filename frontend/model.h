@@ -1,0 +1,71 @@
+/* A model as every frontend gives it: a program, and what is known of it besides. */
+#ifndef INGOT_FRONTEND_MODEL_H
+#define INGOT_FRONTEND_MODEL_H
+
+#include "ir/graph.h"
+#include "ir/recipe.h"
+
+typedef struct LabelClasses { /* legal values of a label input: 0 … classes-1 */
+    const char *tensor;
+    int64_t classes;
+} LabelClasses;
+
+typedef struct LayerSummary { /* for `ingot inspect`, in the order of the model */
+    const char *name, *kind;
+    TensorType output; /* at batch 1 */
+    int64_t parameters, multiply_adds;
+} LayerSummary;
+
+/* What the user says of an ONNX model's open ends. */
+enum { BINDING_LIMIT = 64, BINDING_CHOICES = 16 };
+
+typedef struct ShapeBinding { /* --shape NAME=1x3x320x320 */
+    const char *name;
+    int rank;
+    int64_t dims[RANK_LIMIT];
+    bool used;
+} ShapeBinding;
+
+typedef struct DimBinding { /* --dim NAME=1,8,32 */
+    const char *name;
+    int count;
+    int64_t values[BINDING_CHOICES]; /* ascending, each once */
+    bool used;
+} DimBinding;
+
+typedef struct ConstBinding { /* --const NAME=FILE */
+    const char *name, *path;
+    bool used;
+} ConstBinding;
+
+typedef struct Bindings {
+    ShapeBinding shapes[BINDING_LIMIT];
+    DimBinding dims[BINDING_LIMIT];
+    ConstBinding constants[BINDING_LIMIT];
+    int shape_count, dim_count, constant_count;
+} Bindings;
+
+typedef struct ModelOptions {
+    const int64_t *batches; /* of infer; at least one, ascending */
+    int batch_count;
+    bool batches_given; /* by the user */
+    bool train;
+    const char *recipe;  /* of an ONNX model: the file with "train" and "data"; NULL: none */
+    int64_t train_batch; /* 0: the recipe's */
+    Bindings *bindings;  /* NULL: none */
+} ModelOptions;
+
+typedef struct Model {
+    Program *program;
+    Recipe *recipe; /* NULL when the description has no "train" */
+    LabelClasses *labels;
+    int label_count;
+    LayerSummary *layers;
+    int layer_count;
+} Model;
+
+/* Reads a model of any format that there is: what ends in ".onnx" as that, the rest as a
+ * description in JSON. NULL and errors in `diag` otherwise. */
+Model *model_read(Arena *arena, Diag *diag, const char *path, const ModelOptions *options);
+
+#endif

@@ -1,0 +1,291 @@
+/* Open dimensions and their numbers; see bind.h. */
+#include "frontend/onnx/bind.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "frontend/onnx/tensor.h"
+
+/* ---- what is said of an input ---- */
+
+ConstBinding *onnx_find_constant(const OnnxReader *reader, const char *name)
+{
+    Bindings *b = reader->options->bindings;
+    for (int i = 0; b && i < b->constant_count; i++)
+        if (strcmp(b->constants[i].name, name) == 0)
+            return &b->constants[i];
+    return NULL;
+}
+
+static ShapeBinding *find_shape(const OnnxReader *reader, const char *name)
+{
+    Bindings *b = reader->options->bindings;
+    for (int i = 0; b && i < b->shape_count; i++)
+        if (strcmp(b->shapes[i].name, name) == 0)
+            return &b->shapes[i];
+    return NULL;
+}
+
+static int find_dim(const OnnxReader *reader, const char *name)
+{
+    Bindings *b = reader->options->bindings;
+    for (int i = 0; b && i < b->dim_count; i++)
+        if (strcmp(b->dims[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+bool onnx_is_initializer(const Onnx__GraphProto *graph, const char *name)
+{
+    for (size_t i = 0; i < graph->n_initializer; i++)
+        if (graph->initializer[i]->name && strcmp(graph->initializer[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* ---- dimensions ---- */
+
+static const Onnx__TensorShapeProto *shape_of(const Onnx__ValueInfoProto *input)
+{
+    const Onnx__TypeProto *type = input->type;
+    return type && type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE && type->tensor_type
+               ? type->tensor_type->shape
+               : NULL;
+}
+
+static bool is_open(const Onnx__TensorShapeProto__Dimension *dim)
+{
+    return dim->value_case != ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE ||
+           dim->dim_value < 0;
+}
+
+/* NULL: it has no name. */
+static const char *name_of(const Onnx__TensorShapeProto__Dimension *dim)
+{
+    bool named = dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
+    return named && dim->dim_param && dim->dim_param[0] ? dim->dim_param : NULL;
+}
+
+static bool contains_word(const char *text, const char *word)
+{
+    for (; *text; text++)
+        if (strncasecmp(text, word, strlen(word)) == 0)
+            return true;
+    return false;
+}
+
+/* The names exporters give to a dimension that counts rows of data. */
+static bool is_batch_name(const char *name)
+{
+    static const char *const known[] = {"n", "b", "bs", "bsz", "none", "?"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcasecmp(name, known[i]) == 0)
+            return true;
+    return contains_word(name, "batch") || strncmp(name, "unk__", 5) == 0;
+}
+
+/* Inputs that the model's user gives: no initialisers, no constants. */
+static bool is_free(const OnnxReader *reader, const Onnx__ValueInfoProto *input)
+{
+    const char *name = input->name ? input->name : "";
+    return !onnx_is_initializer(reader->proto->graph, name) && !onnx_find_constant(reader, name);
+}
+
+/* ---- the batch ---- */
+
+/* Open dimensions in front that count rows: of one name, in all inputs that have them. */
+static void find_batch(const OnnxReader *reader, Choices *choices)
+{
+    const Onnx__GraphProto *graph = reader->proto->graph;
+    bool all_one = true, any = false;
+    for (size_t i = 0; i < graph->n_input; i++) {
+        const Onnx__TensorShapeProto *shape = shape_of(graph->input[i]);
+        if (!is_free(reader, graph->input[i]) || !shape || shape->n_dim == 0)
+            continue;
+        const Onnx__TensorShapeProto__Dimension *dim = shape->dim[0];
+        const ShapeBinding *said = find_shape(reader, graph->input[i]->name);
+        const char *name = name_of(dim);
+        any = true;
+        all_one = all_one && (said ? said->rank > 0 && said->dims[0] == 1
+                                   : !is_open(dim) && dim->dim_value == 1);
+        if (said || !is_open(dim) || (name && !is_batch_name(name)))
+            continue;
+        if (!choices->has_batch)
+            choices->batch_name = name;
+        choices->has_batch = true;
+    }
+    for (int i = 0; choices->list[0].batch == 0 && all_one && any && i < choices->count; i++)
+        choices->list[i].batch = 1;
+}
+
+static bool is_batch(const Choices *choices, const Onnx__TensorShapeProto__Dimension *dim, int axis)
+{
+    const char *name = name_of(dim);
+    if (!choices->has_batch || !is_open(dim))
+        return false;
+    return name && choices->batch_name ? strcmp(name, choices->batch_name) == 0
+                                       : axis == 0 && !name && !choices->batch_name;
+}
+
+/* ---- combinations ---- */
+
+static bool multiply(OnnxReader *reader, Choices *choices, int count, const int64_t *values,
+                     int place)
+{
+    int before = choices->count;
+    if (before * count > CHOICE_LIMIT)
+        return diag_error(reader->diag, "--dim", "more than %d combinations of sizes",
+                          CHOICE_LIMIT);
+    for (int v = count - 1; v >= 0; v--)
+        for (int i = 0; i < before; i++) {
+            Choice *choice = &choices->list[v * before + i];
+            *choice = choices->list[i];
+            if (place < 0)
+                choice->batch = values[v];
+            else
+                choice->values[place] = values[v];
+        }
+    choices->count = before * count;
+    return true;
+}
+
+static bool combine(OnnxReader *reader, Choices *choices)
+{
+    const Bindings *b = reader->options->bindings;
+    int of_batch = choices->batch_name ? find_dim(reader, choices->batch_name) : -1;
+    for (int i = 0; b && i < b->dim_count; i++)
+        if (i != of_batch && !multiply(reader, choices, b->dims[i].count, b->dims[i].values, i))
+            return false;
+    if (!choices->has_batch)
+        return true;
+    if (of_batch >= 0) {
+        reader->options->bindings->dims[of_batch].used = true;
+        return multiply(reader, choices, b->dims[of_batch].count, b->dims[of_batch].values, -1);
+    }
+    return multiply(reader, choices, reader->options->batch_count, reader->options->batches, -1);
+}
+
+/* ---- types ---- */
+
+static const char *shown_shape(const OnnxReader *reader, const Onnx__TensorShapeProto *shape)
+{
+    const char *text = "";
+    for (size_t i = 0; i < shape->n_dim; i++) {
+        const Onnx__TensorShapeProto__Dimension *dim = shape->dim[i];
+        const char *name = name_of(dim);
+        text = is_open(dim)
+                   ? arena_print(reader->arena, "%s%s%s", text, i ? ", " : "", name ? name : "?")
+                   : arena_print(reader->arena, "%s%s%lld", text, i ? ", " : "",
+                                 (long long)dim->dim_value);
+    }
+    return text;
+}
+
+static bool refuse_open(const OnnxReader *reader, const Onnx__ValueInfoProto *input,
+                        const Onnx__TensorShapeProto *shape, const char *name)
+{
+    const char *place = arena_print(reader->arena, "%s: input \"%s\"", reader->path, input->name);
+    const char *remedy = name ? arena_print(reader->arena, "--dim %s=N or ", name) : "";
+    return diag_error(reader->diag, place,
+                      "its shape [%s] is open; say what it is with %s--shape "
+                      "%s=%s",
+                      shown_shape(reader, shape), remedy, input->name,
+                      shape->n_dim > 1 ? "AxBx…" : "A");
+}
+
+static bool element_type(OnnxReader *reader, const Onnx__ValueInfoProto *input, TensorType *type)
+{
+    const char *place = arena_print(reader->arena, "%s: input \"%s\"", reader->path,
+                                    input->name ? input->name : "");
+    const Onnx__TypeProto *proto = input->type;
+    if (!proto || proto->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !proto->tensor_type)
+        return diag_error(reader->diag, place,
+                          "is no tensor: sequences, maps and optionals cannot be inputs");
+    if (!onnx_type_find(proto->tensor_type->elem_type, &type->element))
+        return diag_error(reader->diag, place, "its elements are of %s, which is not supported",
+                          onnx_type_name(reader->arena, proto->tensor_type->elem_type));
+    return true;
+}
+
+static bool said_type(OnnxReader *reader, const Onnx__ValueInfoProto *input, ShapeBinding *said,
+                      TensorType *type)
+{
+    const Onnx__TensorShapeProto *shape = shape_of(input);
+    said->used = true;
+    type->rank = said->rank;
+    memcpy(type->dims, said->dims, sizeof type->dims);
+    bool fits = !shape || (int)shape->n_dim == said->rank;
+    for (int i = 0; fits && shape && i < said->rank; i++)
+        fits = is_open(shape->dim[i]) || shape->dim[i]->dim_value == said->dims[i] ||
+               (i == 0 && shape->dim[i]->dim_value == 1); /* exported for one row */
+    return fits || diag_error(reader->diag, "--shape", "%s: the model says [%s]", said->name,
+                              shown_shape(reader, shape));
+}
+
+bool onnx_input_type(OnnxReader *reader, const Choices *choices, const Choice *choice,
+                     const Onnx__ValueInfoProto *input, TensorType *type)
+{
+    *type = (TensorType){0};
+    if (!element_type(reader, input, type))
+        return false;
+    ShapeBinding *said = find_shape(reader, input->name);
+    if (said)
+        return said_type(reader, input, said, type);
+    const Onnx__TensorShapeProto *shape = shape_of(input);
+    const char *place = arena_print(reader->arena, "%s: input \"%s\"", reader->path, input->name);
+    if (!shape)
+        return diag_error(reader->diag, place,
+                          "nothing is said of its shape; say it with --shape %s=AxBx…",
+                          input->name);
+    if (shape->n_dim > RANK_LIMIT)
+        return diag_error(reader->diag, place, "it has %zu axes, %d are the most", shape->n_dim,
+                          RANK_LIMIT);
+    type->rank = (int)shape->n_dim;
+    for (int i = 0; i < type->rank; i++) {
+        const Onnx__TensorShapeProto__Dimension *dim = shape->dim[i];
+        const char *name = name_of(dim);
+        int bound = is_open(dim) && name ? find_dim(reader, name) : -1;
+        if (!is_open(dim))
+            type->dims[i] = dim->dim_value;
+        else if (is_batch(choices, dim, i))
+            type->dims[i] = choice->batch;
+        else if (bound >= 0) {
+            type->dims[i] = choice->values[bound];
+            reader->options->bindings->dims[bound].used = true;
+        } else
+            return refuse_open(reader, input, shape, name);
+    }
+    return true;
+}
+
+bool onnx_choices(OnnxReader *reader, Choices *choices)
+{
+    *choices = (Choices){.count = 1};
+    find_batch(reader, choices);
+    return combine(reader, choices);
+}
+
+bool onnx_bindings_used(OnnxReader *reader)
+{
+    const Bindings *b = reader->options->bindings;
+    const Onnx__GraphProto *graph = reader->proto->graph;
+    bool good = true;
+    const char *names = "";
+    for (size_t i = 0; i < graph->n_input; i++)
+        if (!onnx_is_initializer(graph, graph->input[i]->name))
+            names = arena_print(reader->arena, "%s%s\"%s\"", names, *names ? ", " : "",
+                                graph->input[i]->name);
+    for (int i = 0; b && i < b->shape_count; i++)
+        if (!b->shapes[i].used)
+            good = diag_error(reader->diag, "--shape", "%s is no input of the model; there are %s",
+                              b->shapes[i].name, names);
+    for (int i = 0; b && i < b->constant_count; i++)
+        if (!b->constants[i].used)
+            good = diag_error(reader->diag, "--const", "%s is no input of the model; there are %s",
+                              b->constants[i].name, names);
+    for (int i = 0; b && i < b->dim_count; i++)
+        if (!b->dims[i].used)
+            good = diag_error(reader->diag, "--dim", "no open dimension of an input is called %s",
+                              b->dims[i].name);
+    return good;
+}

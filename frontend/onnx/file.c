@@ -1,0 +1,215 @@
+/* Reading the protobuf of an ONNX model without trusting it.
+ *
+ * protobuf-c unpacks submessages recursively, as deep as the bytes say, and allocates for each of
+ * them many times the two bytes that an empty one takes. So the bytes are walked once before, by
+ * the same descriptors and with a bound on depth and number; what is unpacked afterwards is a tree
+ * of known size. Memory comes from the arena of the compilation.
+ *
+ * Wire format: https://protobuf.dev/programming-guides/encoding/ */
+#include "frontend/onnx/file.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+enum {
+    DEPTH_LIMIT = 64,        /* a graph in an attribute of a node takes three */
+    MESSAGE_LIMIT = 32 << 20 /* submessages, texts and numbers of repeated fields */
+};
+
+/* ---- the walk before ---- */
+
+typedef struct Walk {
+    const uint8_t *at, *end;
+    int64_t messages;
+    const char *wrong; /* NULL: nothing so far */
+} Walk;
+
+static bool walk_fails(Walk *walk, const char *wrong)
+{
+    if (!walk->wrong)
+        walk->wrong = wrong;
+    return false;
+}
+
+static bool read_varint(Walk *walk, uint64_t *value)
+{
+    *value = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+        if (walk->at == walk->end)
+            return walk_fails(walk, "is cut short");
+        uint8_t byte = *walk->at++;
+        *value |= (uint64_t)(byte & 0x7f) << shift;
+        if (!(byte & 0x80))
+            return true;
+    }
+    return walk_fails(walk, "is no ONNX model: a number in it is longer than 64 bits");
+}
+
+static bool skip_bytes(Walk *walk, uint64_t count)
+{
+    if (count > (uint64_t)(walk->end - walk->at))
+        return walk_fails(walk, "is cut short, or no ONNX model");
+    walk->at += count;
+    return true;
+}
+
+static bool walk_message(Walk *walk, const ProtobufCMessageDescriptor *message, int depth);
+
+/* A field with a length in front: bytes, text, packed numbers, or a message. */
+static bool walk_block(Walk *walk, const ProtobufCFieldDescriptor *field, int depth)
+{
+    uint64_t length;
+    if (!read_varint(walk, &length))
+        return false;
+    if (length > (uint64_t)(walk->end - walk->at))
+        return walk_fails(walk, "is cut short, or no ONNX model");
+    if (!field || field->type != PROTOBUF_C_TYPE_MESSAGE)
+        return skip_bytes(walk, length);
+    Walk inner = {.at = walk->at, .end = walk->at + length, .messages = walk->messages};
+    bool good = walk_message(&inner, field->descriptor, depth + 1);
+    walk->messages = inner.messages;
+    walk->wrong = inner.wrong;
+    return good && skip_bytes(walk, length);
+}
+
+static bool walk_field(Walk *walk, const ProtobufCMessageDescriptor *message, int depth)
+{
+    enum { VARINT = 0, FIXED_64 = 1, BLOCK = 2, FIXED_32 = 5 };
+    uint64_t key, ignored;
+    if (!read_varint(walk, &key))
+        return false;
+    if (++walk->messages > MESSAGE_LIMIT)
+        return walk_fails(walk, "has more parts than any model");
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field(message, (unsigned)(key >> 3));
+    switch (key & 7) {
+    case VARINT:
+        return read_varint(walk, &ignored);
+    case FIXED_64:
+        return skip_bytes(walk, 8);
+    case FIXED_32:
+        return skip_bytes(walk, 4);
+    case BLOCK:
+        return walk_block(walk, field, depth);
+    default:
+        return walk_fails(walk, "is no ONNX model");
+    }
+}
+
+static bool walk_message(Walk *walk, const ProtobufCMessageDescriptor *message, int depth)
+{
+    if (depth > DEPTH_LIMIT)
+        return walk_fails(walk, "nests graphs within graphs more than 20 deep");
+    while (walk->at < walk->end)
+        if (!walk_field(walk, message, depth))
+            return false;
+    return true;
+}
+
+/* ---- unpacking ---- */
+
+static void *allocate(void *data, size_t size)
+{
+    return arena_alloc(data, size);
+}
+
+static void keep(void *data, void *pointer)
+{
+    (void)data, (void)pointer; /* the arena goes as a whole */
+}
+
+static ProtobufCMessage *read_message(Diag *diag, const char *path,
+                                      const ProtobufCMessageDescriptor *descriptor)
+{
+    size_t size;
+    const char *bytes = file_read(diag, path, &size);
+    if (!bytes)
+        return NULL;
+    Walk walk = {.at = (const uint8_t *)bytes, .end = (const uint8_t *)bytes + size};
+    if (!walk_message(&walk, descriptor, 0)) {
+        diag_error(diag, path, "%s", walk.wrong);
+        return NULL;
+    }
+    ProtobufCAllocator allocator = {allocate, keep, diag->arena};
+    ProtobufCMessage *message =
+        protobuf_c_message_unpack(descriptor, &allocator, size, (const uint8_t *)bytes);
+    if (!message)
+        diag_error(diag, path, "is no ONNX %s",
+                   descriptor == &onnx__model_proto__descriptor ? "model" : "tensor");
+    return message;
+}
+
+const Onnx__ModelProto *onnx_file_read(Diag *diag, const char *path)
+{
+    const Onnx__ModelProto *model =
+        (const Onnx__ModelProto *)read_message(diag, path, &onnx__model_proto__descriptor);
+    if (model && !model->graph) {
+        diag_error(diag, path, "is no ONNX model: there is no graph in it");
+        return NULL;
+    }
+    return model;
+}
+
+const Onnx__TensorProto *onnx_tensor_file_read(Diag *diag, const char *path)
+{
+    return (const Onnx__TensorProto *)read_message(diag, path, &onnx__tensor_proto__descriptor);
+}
+
+/* ---- external data ---- */
+
+/* Relative, and never upwards: what a model names lies in its own folder or below. */
+static bool stays_beside(const char *location)
+{
+    if (!location[0] || location[0] == '/')
+        return false;
+    for (const char *part = location; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        size_t length = strcspn(part, "/");
+        if (length == 2 && part[0] == '.' && part[1] == '.')
+            return false;
+    }
+    return true;
+}
+
+const char *onnx_external_map(Diag *diag, const char *place, const char *model_path,
+                              const char *location, size_t *size)
+{
+    if (!stays_beside(location)) {
+        diag_error(diag, place,
+                   "its data is in \"%s\", which is not beside the model; only files in the "
+                   "model's folder are read",
+                   location);
+        return NULL;
+    }
+    const char *slash = strrchr(model_path, '/');
+    int folder = slash ? (int)(slash + 1 - model_path) : 0;
+    const char *path = arena_print(diag->arena, "%.*s%s", folder, model_path, location);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat status;
+    const char *bytes = NULL;
+    if (file < 0 || fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+        diag_error(diag, place, "its data is in %s, which cannot be read%s", path,
+                   file < 0 ? "; put that file beside the model" : ": it is no plain file");
+    } else {
+        *size = (size_t)status.st_size;
+        void *mapped = *size ? mmap(NULL, *size, PROT_READ, MAP_PRIVATE, file, 0)
+                             : arena_alloc(diag->arena, 1);
+        if (mapped == MAP_FAILED)
+            diag_error(diag, place, "its data in %s cannot be mapped into memory", path);
+        else
+            bytes = mapped;
+    }
+    if (file >= 0)
+        close(file);
+    return bytes;
+}
+
+const char *onnx_bytes_text(Arena *arena, ProtobufCBinaryData bytes)
+{
+    return arena_copy_bytes(arena, bytes.data ? (const char *)bytes.data : "", bytes.len);
+}

@@ -1,0 +1,24 @@
+/* An ONNX file as it is on disk: bytes into the messages of onnx.proto, nothing looked at yet. */
+#ifndef INGOT_FRONTEND_ONNX_FILE_H
+#define INGOT_FRONTEND_ONNX_FILE_H
+
+#include "base/diag.h"
+
+#include <onnx.pb-c.h>
+
+/* The model in `path`, in the arena of `diag`; NULL and an error when it is none. Whatever the
+ * bytes are, messages nest no deeper than the reader of graphs can follow. */
+const Onnx__ModelProto *onnx_file_read(Diag *diag, const char *path);
+
+/* One tensor of a file that holds nothing else, as ONNX's own tests do; NULL and an error. */
+const Onnx__TensorProto *onnx_tensor_file_read(Diag *diag, const char *path);
+
+/* The file that a TensorProto's external data names, which must lie beside the model: `size` bytes
+ * of it are mapped, read only. NULL and an error otherwise. */
+const char *onnx_external_map(Diag *diag, const char *place, const char *model_path,
+                              const char *location, size_t *size);
+
+/* Text of a bytes field, with a NUL behind it. */
+const char *onnx_bytes_text(Arena *arena, ProtobufCBinaryData bytes);
+
+#endif

@@ -1,0 +1,129 @@
+/* An ONNX model, from file to program.
+ *
+ *   1. The protobuf is unpacked (file.c); the model's own functions are listed.
+ *   2. Open dimensions get their numbers (bind.c).
+ *   3. For each combination of them the graph is walked (graph.c): an `infer` function. */
+#include "frontend/onnx/onnx_model.h"
+
+#include <string.h>
+
+#include "frontend/names.h"
+#include "frontend/onnx/bind.h"
+#include "frontend/onnx/tensor.h"
+
+enum { NODE_LIMIT = 1 << 20, OPSET_OLDEST = 7 };
+
+static bool list_functions(OnnxReader *r)
+{
+    for (size_t i = 0; i < r->proto->n_functions; i++) {
+        Onnx__FunctionProto *function = r->proto->functions[i];
+        const char *domain = function->domain ? function->domain : "";
+        if (strcmp(domain, "ai.onnx") == 0)
+            domain = "";
+        map_set(&r->functions,
+                arena_print(r->arena, "%s:%s", domain, function->name ? function->name : ""),
+                function);
+    }
+    return true;
+}
+
+/* ---- one function of the program ---- */
+
+/* The number of a tensor in a file, given by --const. */
+static Node *constant_input(OnnxReader *r, Function *f, ConstBinding *binding)
+{
+    TensorType type;
+    const void *data;
+    binding->used = true;
+    if (!onnx_value_file_read(r->diag, binding->path, &type, &data))
+        return NULL;
+    return graph_constant(f, type, data);
+}
+
+static bool add_input(OnnxReader *r, OnnxScope *scope, const Choices *choices, const Choice *choice,
+                      const Onnx__ValueInfoProto *input)
+{
+    OnnxValue *value = ARENA_NEW(r->arena, OnnxValue);
+    const char *name = input->name ? input->name : "";
+    ConstBinding *constant = onnx_find_constant(r, name);
+    TensorType type;
+    value->name = name;
+    if (!constant && onnx_is_initializer(r->proto->graph, name))
+        return true; /* an initialiser that could be replaced */
+    if (constant)
+        value->node = constant_input(r, scope->f, constant);
+    else if (onnx_input_type(r, choices, choice, input, &type))
+        value->node = graph_input(scope->f, name, type);
+    return value->node && onnx_scope_add(r, scope, r->path, value);
+}
+
+/* A result is named as in the model; weights and sequences cannot be any. */
+static bool add_result(OnnxReader *r, OnnxScope *scope, const Onnx__ValueInfoProto *output)
+{
+    const char *name = output->name ? output->name : "";
+    OnnxValue *value = onnx_scope_find(r, scope, name);
+    const char *place = arena_print(r->arena, "%s: output \"%s\"", r->path, name);
+    if (!value)
+        return diag_error(r->diag, place, "no node makes it");
+    Node *node = onnx_value_node(r, scope->f, value, NULL);
+    if (!node)
+        return diag_error(r->diag, place, "is a sequence or an optional without value, no tensor");
+    function_add_result(scope->f, name, node);
+    if (value->length)
+        function_add_result(scope->f, arena_print(r->arena, "%s.length", name), value->length);
+    return true;
+}
+
+static bool build_infer(OnnxReader *r, const Choices *choices, const Choice *choice)
+{
+    const Onnx__GraphProto *graph = r->proto->graph;
+    Function *f = program_add_function(r->program, "infer");
+    OnnxScope *scope = onnx_scope_create(r, NULL, f);
+    bool good = true;
+    f->batch = choice->batch;
+    f->place = r->path;
+    for (size_t i = 0; i < graph->n_input; i++)
+        good &= add_input(r, scope, choices, choice, graph->input[i]);
+    good &= onnx_initializers_add(r, scope, graph);
+    r->node_limit = NODE_LIMIT;
+    if (!good || !onnx_nodes_run(r, scope, graph->node, graph->n_node, r->proto->opset_import,
+                                 r->proto->n_opset_import))
+        return false;
+    for (size_t i = 0; i < graph->n_output; i++)
+        good &= add_result(r, scope, graph->output[i]);
+    r->summarized = true;
+    f->place = NULL;
+    function_clean(f);
+    return good;
+}
+
+static bool read_model(OnnxReader *r)
+{
+    Choices *choices = ARENA_NEW(r->arena, Choices);
+    if (!list_functions(r) || !onnx_choices(r, choices))
+        return false;
+    for (int i = 0; i < choices->count; i++)
+        if (!build_infer(r, choices, &choices->list[i]))
+            return false;
+    return onnx_bindings_used(r);
+}
+
+Model *onnx_model_read(Arena *arena, Diag *diag, const char *path, const ModelOptions *options)
+{
+    OnnxReader *r = ARENA_NEW(arena, OnnxReader);
+    *r = (OnnxReader){.arena = arena,
+                      .diag = diag,
+                      .path = path,
+                      .options = options,
+                      .weights = map_create(arena),
+                      .functions = map_create(arena)};
+    r->proto = onnx_file_read(diag, path);
+    if (!r->proto)
+        return NULL;
+    r->program = program_create(arena, diag, name_of_file(arena, path));
+    if (!read_model(r) || !diag_ok(diag))
+        return NULL;
+    Model *model = ARENA_NEW(arena, Model);
+    *model = (Model){.program = r->program, .layers = r->layers, .layer_count = r->layer_count};
+    return model;
+}

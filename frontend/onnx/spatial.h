@@ -1,0 +1,19 @@
+/* Convolution and pooling share how sizes, strides and padding are said, and the order of axes:
+ * ONNX has channels first, [N, C, H, W], the operations have them last. Builders turn what they
+ * read and turn back what they give; passes/layout.c sees to it that nothing of that is left. */
+#ifndef INGOT_FRONTEND_ONNX_SPATIAL_H
+#define INGOT_FRONTEND_ONNX_SPATIAL_H
+
+#include "frontend/onnx/operator.h"
+
+/* x [N, C, …] as [N, …, C], and back. */
+Node *onnx_channels_last(OnnxOp *op, Node *x);
+Node *onnx_channels_first(OnnxOp *op, Node *x);
+/* Strides, dilations and pads from the attributes, for windows of `sizes` over `lengths`; `ceil`:
+ * the last window may stand over the edge, and is padded for. False after an error. */
+bool onnx_spatial(OnnxOp *op, int rank, const int64_t *sizes, const int64_t *lengths, bool ceil,
+                  Spatial *spatial);
+/* [C] as a shape that is broadcast along axis 1 of a tensor with `rank` axes. */
+Node *onnx_channel_vector(OnnxOp *op, Node *x, int rank);
+
+#endif
