@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { ABI = 2, TENSOR_FIELDS = 9, FUNCTION_FIELDS = 12 }; /* ABI is INGOT_ABI of runtime/model.h */
+enum { ABI = 3, TENSOR_FIELDS = 9, FUNCTION_FIELDS = 12 }; /* ABI is INGOT_ABI of runtime/model.h */
 
 /* Tensors */
 

@@ -74,8 +74,11 @@ static void close_comment(Text *out)
 
 static const char *c_type(ElementType element)
 {
-    static const char *const names[TYPE_COUNT] = {"float",   "double",  "int32_t", "int64_t",
-                                                  "uint8_t", "uint8_t", "int8_t"};
+    static const char *const names[TYPE_COUNT] = {
+        [TYPE_F32] = "float",    [TYPE_F64] = "double",   [TYPE_I32] = "int32_t",
+        [TYPE_I64] = "int64_t",  [TYPE_BOOL] = "uint8_t", [TYPE_U8] = "uint8_t",
+        [TYPE_I8] = "int8_t",    [TYPE_I16] = "int16_t",  [TYPE_U16] = "uint16_t",
+        [TYPE_U32] = "uint32_t", [TYPE_U64] = "uint64_t"};
     return names[element];
 }
 
@@ -192,15 +195,17 @@ typedef struct Parameter {
 static bool is_reserved(const char *word)
 {
     static const char *const reserved[] = {
-        "model",  "auto",     "bool",     "break",   "case",     "catch",    "char",    "class",
-        "const",  "default",  "delete",   "do",      "double",   "else",     "enum",    "explicit",
-        "export", "extern",   "false",    "float",   "for",      "friend",   "goto",    "if",
-        "inline", "int",      "long",     "mutable", "new",      "operator", "private", "protected",
-        "public", "register", "restrict", "return",  "short",    "signed",   "sizeof",  "static",
-        "struct", "switch",   "template", "this",    "throw",    "true",     "try",     "typedef",
-        "union",  "unsigned", "using",    "virtual", "void",     "volatile", "while",   "and",
-        "or",     "not",      "xor",      "int32_t", "int64_t",  "uint8_t",  "int8_t",  "linux",
-        "unix",   "NULL",     "typename", "nullptr", "namespace"};
+        "model",    "auto",     "bool",    "break",     "case",     "catch",     "char",
+        "class",    "const",    "default", "delete",    "do",       "double",    "else",
+        "enum",     "explicit", "export",  "extern",    "false",    "float",     "for",
+        "friend",   "goto",     "if",      "inline",    "int",      "long",      "mutable",
+        "new",      "operator", "private", "protected", "public",   "register",  "restrict",
+        "return",   "short",    "signed",  "sizeof",    "static",   "struct",    "switch",
+        "template", "this",     "throw",   "true",      "try",      "typedef",   "union",
+        "unsigned", "using",    "virtual", "void",      "volatile", "while",     "and",
+        "or",       "not",      "xor",     "int32_t",   "int64_t",  "uint8_t",   "int8_t",
+        "linux",    "unix",     "NULL",    "typename",  "nullptr",  "namespace", "int16_t",
+        "uint16_t", "uint32_t", "uint64_t"};
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (strcmp(word, reserved[i]) == 0)
             return true;

@@ -5,6 +5,8 @@
  * instruction that uses it. */
 #include "codegen/kernel_parts.h"
 
+#include "ir/element.h"
+
 LLVMValueRef gen_index(const Gen *g, int64_t number)
 {
     return LLVMConstInt(g->index_type, (unsigned long long)number, 1);
@@ -29,9 +31,8 @@ static Operand gen_number(Gen *g, const Expr *expr)
     LLVMTypeRef type = codegen_type(g->context, expr->element, 1);
     if (element_is_float(expr->element))
         return (Operand){LLVMConstReal(type, expr->number), false};
-    if (expr->element == TYPE_BOOL)
-        return (Operand){LLVMConstInt(type, expr->number != 0, 0), false};
-    return (Operand){LLVMConstInt(type, (unsigned long long)(int64_t)expr->number, 1), false};
+    int64_t number = element_saturate(expr->element, expr->number);
+    return (Operand){LLVMConstInt(type, (unsigned long long)number, 1), false};
 }
 
 /* A number for each lane as a constant vector. */

@@ -17,13 +17,19 @@ LLVMTypeRef codegen_type(LLVMContextRef context, ElementType element, int lanes)
         type = LLVMDoubleTypeInContext(context);
         break;
     case TYPE_I32:
+    case TYPE_U32:
         type = LLVMInt32TypeInContext(context);
         break;
     case TYPE_I64:
+    case TYPE_U64:
         type = LLVMInt64TypeInContext(context);
         break;
     case TYPE_BOOL:
         type = LLVMInt1TypeInContext(context);
+        break;
+    case TYPE_I16:
+    case TYPE_U16:
+        type = LLVMInt16TypeInContext(context);
         break;
     case TYPE_U8:
     case TYPE_I8:

@@ -22,7 +22,8 @@ static const struct {
     const char *name;
     ElementType element;
 } element_names[] = {{"F32", TYPE_F32}, {"F64", TYPE_F64},   {"I32", TYPE_I32}, {"I64", TYPE_I64},
-                     {"U8", TYPE_U8},   {"BOOL", TYPE_BOOL}, {"I8", TYPE_I8}};
+                     {"U8", TYPE_U8},   {"BOOL", TYPE_BOOL}, {"I8", TYPE_I8},   {"I16", TYPE_I16},
+                     {"U16", TYPE_U16}, {"U32", TYPE_U32},   {"U64", TYPE_U64}};
 
 static bool read_type(const Json *entry, TensorType *type)
 {
@@ -40,7 +41,9 @@ static bool read_type(const Json *entry, TensorType *type)
         }
     }
     return json_error(
-        dtype, "elements of type %s cannot be read, only F32, F64, I32, I64, I8, U8 and BOOL",
+        dtype,
+        "elements of type %s cannot be read, only F32, F64, I8, I16, I32, I64, U8, U16, U32, U64 "
+        "and BOOL",
         json_describe(dtype));
 }
 

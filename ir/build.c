@@ -5,6 +5,7 @@
  * A builder packs its arguments into an Attr; the shape rule checks them. */
 #include <string.h>
 
+#include "ir/element.h"
 #include "ir/graph.h"
 #include "ir/shape.h"
 
@@ -96,29 +97,10 @@ Node *graph_constant(Function *f, TensorType type, const void *data)
 static void *scalar_data(Arena *arena, ElementType element, double value)
 {
     void *data = arena_alloc(arena, 8);
-    switch (element) {
-    case TYPE_F32:
-        *(float *)data = (float)value;
-        break;
-    case TYPE_F64:
-        *(double *)data = value;
-        break;
-    case TYPE_I32:
-        *(int32_t *)data = (int32_t)value;
-        break;
-    case TYPE_I64:
-        *(int64_t *)data = (int64_t)value;
-        break;
-    case TYPE_BOOL:
-        *(uint8_t *)data = value != 0;
-        break;
-    case TYPE_U8:
-        *(uint8_t *)data = (uint8_t)value;
-        break;
-    case TYPE_I8:
-        *(int8_t *)data = (int8_t)value;
-        break;
-    }
+    if (element_is_float(element))
+        element_set_number(element, data, 0, value);
+    else
+        element_set_integer(element, data, 0, element_saturate(element, value));
     return data;
 }
 

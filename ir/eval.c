@@ -7,8 +7,7 @@
  * modes. */
 #include "ir/eval.h"
 
-#include <string.h>
-
+#include "ir/element.h"
 #include "ir/eval_node.h"
 
 static Evaluate *const rules[OP_COUNT] = {
@@ -35,29 +34,10 @@ Value value_read(Arena *arena, TensorType type, const void *data)
     Value value = value_create(arena, type);
     int64_t count = type_elements(&type);
     for (int64_t i = 0; i < count; i++) {
-        switch (type.element) {
-        case TYPE_F32:
-            value.numbers[i] = ((const float *)data)[i];
-            break;
-        case TYPE_F64:
-            value.numbers[i] = ((const double *)data)[i];
-            break;
-        case TYPE_I32:
-            value.integers[i] = ((const int32_t *)data)[i];
-            break;
-        case TYPE_I64:
-            value.integers[i] = ((const int64_t *)data)[i];
-            break;
-        case TYPE_BOOL:
-            value.integers[i] = ((const uint8_t *)data)[i] != 0;
-            break;
-        case TYPE_U8:
-            value.integers[i] = ((const uint8_t *)data)[i];
-            break;
-        case TYPE_I8:
-            value.integers[i] = ((const int8_t *)data)[i];
-            break;
-        }
+        if (value.numbers)
+            value.numbers[i] = element_number(type.element, data, i);
+        else
+            value.integers[i] = element_integer(type.element, data, i);
     }
     return value;
 }
@@ -66,45 +46,10 @@ void value_write(const Value *value, void *data)
 {
     int64_t count = type_elements(&value->type);
     for (int64_t i = 0; i < count; i++) {
-        switch (value->type.element) {
-        case TYPE_F32:
-            ((float *)data)[i] = (float)value->numbers[i];
-            break;
-        case TYPE_F64:
-            ((double *)data)[i] = value->numbers[i];
-            break;
-        case TYPE_I32:
-            ((int32_t *)data)[i] = (int32_t)value->integers[i];
-            break;
-        case TYPE_I64:
-            ((int64_t *)data)[i] = value->integers[i];
-            break;
-        case TYPE_BOOL:
-            ((uint8_t *)data)[i] = value->integers[i] != 0;
-            break;
-        case TYPE_U8:
-            ((uint8_t *)data)[i] = (uint8_t)value->integers[i];
-            break;
-        case TYPE_I8:
-            ((int8_t *)data)[i] = (int8_t)value->integers[i];
-            break;
-        }
-    }
-}
-
-int64_t integer_wrap(ElementType element, int64_t value)
-{
-    switch (element) {
-    case TYPE_I32:
-        return (int32_t)(uint32_t)value;
-    case TYPE_BOOL:
-        return value != 0;
-    case TYPE_U8:
-        return (uint8_t)value;
-    case TYPE_I8:
-        return (int8_t)(uint8_t)value;
-    default:
-        return value;
+        if (value->numbers)
+            element_set_number(value->type.element, data, i, value->numbers[i]);
+        else
+            element_set_integer(value->type.element, data, i, value->integers[i]);
     }
 }
 
@@ -115,7 +60,7 @@ static void round_to_type(EvaluatePrecision precision, Value *value)
         return;
     if (value->integers) {
         for (int64_t i = 0; i < count; i++)
-            value->integers[i] = integer_wrap(value->type.element, value->integers[i]);
+            value->integers[i] = element_wrap(value->type.element, value->integers[i]);
     } else if (precision == EVALUATE_F32 && value->type.element == TYPE_F32) {
         for (int64_t i = 0; i < count; i++)
             value->numbers[i] = (float)value->numbers[i];

@@ -1,5 +1,6 @@
 /* Evaluates element-wise operations. Each is a formula over doubles and one over int64; the tables
- * below give both, and one loop runs them all. Operands are stretched to the result's shape first.
+ * below give both, and one loop runs them all; u64, whose greater half is negative as an int64, has
+ * a third where that matters. Operands are stretched to the result's shape first.
  *
  * Where IEEE and C leave a choice, this is what generated code does as well:
  *   sign     of NaN and of both zeros is 0
@@ -10,6 +11,7 @@
  *            anything → bool: is it other than 0? */
 #include <math.h>
 
+#include "ir/element.h"
 #include "ir/eval_node.h"
 
 typedef double Number1(double x);
@@ -69,6 +71,12 @@ static int64_t wrap_mul(int64_t a, int64_t b)
 {
     return (int64_t)((uint64_t)a * (uint64_t)b);
 }
+/* Which formula an integer operation takes: its own one of u64, or the common one. */
+static bool of_u64(const Evaluation *e)
+{
+    return e->in[0].type.element == TYPE_U64;
+}
+
 static int64_t integer_quotient(int64_t a, int64_t b)
 {
     if (b == 0)
@@ -77,14 +85,18 @@ static int64_t integer_quotient(int64_t a, int64_t b)
 }
 
 // clang-format off
-#define UNARY(name, number_formula, integer_formula)                                               \
+#define UNARY(name, number_formula, integer_formula, u64_formula)                                  \
     static double number_##name(double x) { return number_formula; }                               \
     static int64_t integer_##name(int64_t x) { return integer_formula; }                           \
-    void evaluate_##name(const Evaluation *e) { unary(e, number_##name, integer_##name); }
+    static int64_t u64_##name(int64_t x) { return u64_formula; }                                   \
+    void evaluate_##name(const Evaluation *e)                                                      \
+    {                                                                                              \
+        unary(e, number_##name, of_u64(e) ? u64_##name : integer_##name);                          \
+    }
 
-UNARY(neg,  -x,                wrap_sub(0, x))
-UNARY(abs,  fabs(x),           x < 0 ? wrap_sub(0, x) : x)
-UNARY(sign, (x > 0) - (x < 0), (x > 0) - (x < 0))
+UNARY(neg,  -x,                wrap_sub(0, x),              wrap_sub(0, x))
+UNARY(abs,  fabs(x),           x < 0 ? wrap_sub(0, x) : x,  x)
+UNARY(sign, (x > 0) - (x < 0), (x > 0) - (x < 0),           x != 0)
 
 /* floats only */
 #define FLOAT(name, formula)                                                                       \
@@ -115,10 +127,24 @@ FLOAT(round,   rint(x))
 BINARY(add, a + b,      wrap_add(a, b))
 BINARY(sub, a - b,      wrap_sub(a, b))
 BINARY(mul, a * b,      wrap_mul(a, b))
-BINARY(div, a / b,      integer_quotient(a, b))
-BINARY(mod, fmod(a, b), wrap_sub(a, wrap_mul(integer_quotient(a, b), b)))
-BINARY(max, isnan(a) ? a : a > b ? a : b, a > b ? a : b)
-BINARY(min, isnan(a) ? a : a < b ? a : b, a < b ? a : b)
+
+#define BINARY_U64(name, number_formula, integer_formula, u64_formula)                             \
+    static double number_##name(double a, double b) { return number_formula; }                     \
+    static int64_t integer_##name(int64_t a, int64_t b) { return integer_formula; }                \
+    static int64_t u64_##name(int64_t x, int64_t y)                                                \
+    {                                                                                              \
+        uint64_t a = (uint64_t)x, b = (uint64_t)y;                                                 \
+        return (int64_t)(u64_formula);                                                             \
+    }                                                                                              \
+    void evaluate_##name(const Evaluation *e)                                                      \
+    {                                                                                              \
+        binary(e, number_##name, of_u64(e) ? u64_##name : integer_##name);                         \
+    }
+
+BINARY_U64(div, a / b,      integer_quotient(a, b), b == 0 ? 0 : a / b)
+BINARY_U64(mod, fmod(a, b), wrap_sub(a, wrap_mul(integer_quotient(a, b), b)), b == 0 ? a : a % b)
+BINARY_U64(max, isnan(a) ? a : a > b ? a : b, a > b ? a : b, a > b ? a : b)
+BINARY_U64(min, isnan(a) ? a : a < b ? a : b, a < b ? a : b, a < b ? a : b)
 
 static double number_pow(double a, double b) { return pow(a, b); }
 void evaluate_pow(const Evaluation *e) { binary(e, number_pow, NULL); }
@@ -126,7 +152,11 @@ void evaluate_pow(const Evaluation *e) { binary(e, number_pow, NULL); }
 #define COMPARE(name, operator)                                                                    \
     static bool number_##name(double a, double b) { return a operator b; }                         \
     static bool integer_##name(int64_t a, int64_t b) { return a operator b; }                      \
-    void evaluate_##name(const Evaluation *e) { compare(e, number_##name, integer_##name); }
+    static bool u64_##name(int64_t a, int64_t b) { return (uint64_t)a operator (uint64_t)b; }      \
+    void evaluate_##name(const Evaluation *e)                                                      \
+    {                                                                                              \
+        compare(e, number_##name, of_u64(e) ? u64_##name : integer_##name);                        \
+    }
 
 COMPARE(eq, ==)
 COMPARE(ne, !=)
@@ -208,33 +238,28 @@ void evaluate_select(const Evaluation *e)
     }
 }
 
-static int64_t integer_of(ElementType element, double x)
+/* What is rounded to a narrower type afterwards must not be rounded to a double by the same rule
+ * before: a number on neither side of a tie would come to lie on it. Only 64-bit integers need more
+ * digits than a double has. */
+static double integer_to_number(const Evaluation *e, ElementType from, ElementType to,
+                                int64_t value)
 {
-    static const double least[TYPE_COUNT] = {
-        [TYPE_I32] = -0x1p31, [TYPE_I64] = -0x1p63, [TYPE_I8] = -0x1p7};
-    static const double beyond[TYPE_COUNT] = {
-        [TYPE_I32] = 0x1p31, [TYPE_I64] = 0x1p63, [TYPE_U8] = 0x1p8, [TYPE_I8] = 0x1p7};
-    if (element == TYPE_BOOL)
-        return x != 0;
-    if (isnan(x))
-        return 0;
-    x = trunc(x);
-    if (x < least[element])
-        return (int64_t)least[element];
-    if (x >= beyond[element])
-        return element == TYPE_I64 ? INT64_MAX : (int64_t)beyond[element] - 1;
-    return (int64_t)x;
+    if (e->precision == EVALUATE_F64 || to == TYPE_F64)
+        return element_to_number(from, value);
+    return element_to_odd_number(from, value);
 }
 
 void evaluate_cast(const Evaluation *e)
 {
     const Value *in = &e->in[0];
-    ElementType to = e->out->type.element;
+    ElementType from = in->type.element, to = e->out->type.element;
     int64_t count = type_elements(&e->out->type);
     for (int64_t i = 0; i < count; i++) {
         if (e->out->numbers)
-            e->out->numbers[i] = in->numbers ? in->numbers[i] : (double)in->integers[i];
+            e->out->numbers[i] =
+                in->numbers ? in->numbers[i] : integer_to_number(e, from, to, in->integers[i]);
         else
-            e->out->integers[i] = in->numbers ? integer_of(to, in->numbers[i]) : in->integers[i];
+            e->out->integers[i] =
+                in->numbers ? element_saturate(to, in->numbers[i]) : in->integers[i];
     }
 }

@@ -5,6 +5,7 @@
  * (reverse). */
 #include <string.h>
 
+#include "ir/element.h"
 #include "ir/eval_node.h"
 
 void row_major(const TensorType *type, int64_t strides[RANK_LIMIT])
@@ -171,7 +172,7 @@ void evaluate_pad(const Evaluation *e)
         if (e->out->numbers)
             e->out->numbers[i] = value;
         else
-            e->out->integers[i] = (int64_t)value;
+            e->out->integers[i] = element_saturate(e->out->type.element, value);
     }
     row_major(&e->out->type, strides);
     for (int i = 0; i < e->out->type.rank; i++) {

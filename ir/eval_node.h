@@ -55,7 +55,4 @@ typedef struct AxisView {
 } AxisView;
 AxisView axis_view(const TensorType *type, int64_t axis);
 
-/* Two's complement at the width of the element type; bool becomes 0 or 1. */
-int64_t integer_wrap(ElementType element, int64_t value);
-
 #endif

@@ -2,6 +2,7 @@
  * nought along the reduced axes give. Sums run in row-major order of the input. */
 #include <math.h>
 
+#include "ir/element.h"
 #include "ir/eval_node.h"
 
 void reduced_strides(const TensorType *type, IntList axes, int64_t strides[RANK_LIMIT])
@@ -73,10 +74,16 @@ static int64_t integer_max(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static int64_t u64_max(int64_t a, int64_t b)
+{
+    return (uint64_t)a > (uint64_t)b ? a : b;
+}
+
 void evaluate_reduce_max(const Evaluation *e)
 {
-    fill(e->out, -INFINITY, INT64_MIN);
-    reduce(e, number_max, integer_max);
+    ElementType element = e->out->type.element;
+    fill(e->out, -INFINITY, element_saturate(element, -INFINITY));
+    reduce(e, number_max, element == TYPE_U64 ? u64_max : integer_max);
 }
 
 static double number_min(double a, double b)
@@ -89,10 +96,25 @@ static int64_t integer_min(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static int64_t u64_min(int64_t a, int64_t b)
+{
+    return (uint64_t)a < (uint64_t)b ? a : b;
+}
+
 void evaluate_reduce_min(const Evaluation *e)
 {
-    fill(e->out, INFINITY, INT64_MAX);
-    reduce(e, number_min, integer_min);
+    ElementType element = e->out->type.element;
+    fill(e->out, INFINITY, element_saturate(element, INFINITY));
+    reduce(e, number_min, element == TYPE_U64 ? u64_min : integer_min);
+}
+
+static bool is_greater(const Value *in, int64_t a, int64_t b)
+{
+    if (in->numbers)
+        return in->numbers[a] > in->numbers[b];
+    if (in->type.element == TYPE_U64)
+        return (uint64_t)in->integers[a] > (uint64_t)in->integers[b];
+    return in->integers[a] > in->integers[b];
 }
 
 /* Of [outer, length, inner]. Only a strictly greater element takes the first one's place: a NaN
@@ -105,9 +127,7 @@ void evaluate_argmax(const Evaluation *e)
         for (int64_t j = 0; j < view.inner; j++) {
             int64_t first = o * view.length * view.inner + j, best = 0;
             for (int64_t i = 1; i < view.length; i++) {
-                int64_t here = first + i * view.inner, there = first + best * view.inner;
-                if (in->numbers ? in->numbers[here] > in->numbers[there]
-                                : in->integers[here] > in->integers[there])
+                if (is_greater(in, first + i * view.inner, first + best * view.inner))
                     best = i;
             }
             e->out->integers[o * view.inner + j] = best;

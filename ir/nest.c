@@ -10,6 +10,8 @@
  */
 #include "ir/nest.h"
 
+#include "ir/element.h"
+
 const Repeat *schedule_repeat_at(const Schedule *schedule, int call, const Repeat *outer)
 {
     const Repeat *best = NULL;
@@ -165,13 +167,18 @@ Buffer *nest_local(Arena *arena, const char *name, ElementType element, int64_t 
     return buffer_create(arena, BUFFER_LOCAL, name, element, count);
 }
 
-/* An f32 is rounded here once, so that what is printed is what is computed with. */
+/* Rounded, cut off or brought into range here once, so that what is printed is what is computed
+ * with. */
 Expr *expr_number(Arena *arena, ElementType element, double number)
 {
     Expr *expr = ARENA_NEW(arena, Expr);
     expr->kind = EXPR_NUMBER;
     expr->element = element;
-    expr->number = element == TYPE_F32 ? (double)(float)number : number;
+    expr->number = number;
+    if (element == TYPE_F32)
+        expr->number = (double)(float)number;
+    else if (element_is_integer(element))
+        expr->number = element_to_number(element, element_saturate(element, number));
     return expr;
 }
 

@@ -73,7 +73,7 @@ static Expr *parse_number(Scope *scope)
     if (!reader_number(&scope->reader, &number) ||
         (reader_accept(&scope->reader, ":") && !reader_element(&scope->reader, &element)))
         return NULL;
-    if (!element_is_float(element) && !(number >= -0x1p63 && number < 0x1p63)) {
+    if (!element_is_float(element) && !(number >= -0x1p63 && number <= 0x1p64)) {
         reader_error(&scope->reader, start, "this number is too large");
         return NULL;
     }

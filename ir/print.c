@@ -25,6 +25,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ir/element.h"
 #include "ir/text.h"
 
 enum { INLINE_LIMIT = 64 }; /* elements */
@@ -80,27 +81,12 @@ static void print_type(Text *text, const TensorType *type)
 
 static void print_element(Text *text, ElementType element, const void *data, int64_t i)
 {
-    switch (element) {
-    case TYPE_F32:
-        text_print(text, "%.9g", (double)((const float *)data)[i]);
-        break;
-    case TYPE_F64:
-        text_print(text, "%.17g", ((const double *)data)[i]);
-        break;
-    case TYPE_I32:
-        text_print(text, "%" PRId32, ((const int32_t *)data)[i]);
-        break;
-    case TYPE_I64:
-        text_print(text, "%" PRId64, ((const int64_t *)data)[i]);
-        break;
-    case TYPE_BOOL:
-    case TYPE_U8:
-        text_print(text, "%u", (unsigned)((const uint8_t *)data)[i]);
-        break;
-    case TYPE_I8:
-        text_print(text, "%d", ((const int8_t *)data)[i]);
-        break;
-    }
+    if (element == TYPE_U64)
+        text_print(text, "%" PRIu64, ((const uint64_t *)data)[i]);
+    else if (!element_is_float(element))
+        text_print(text, "%" PRId64, element_integer(element, data, i));
+    else
+        text_print(text, element == TYPE_F32 ? "%.9g" : "%.17g", element_number(element, data, i));
 }
 
 static bool prints_as_numbers(const TensorType *type, const void *data)
@@ -109,9 +95,7 @@ static bool prints_as_numbers(const TensorType *type, const void *data)
     if (count > INLINE_LIMIT)
         return false;
     for (int64_t i = 0; i < count; i++) {
-        if (type->element == TYPE_F32 && isnan(((const float *)data)[i]))
-            return false;
-        if (type->element == TYPE_F64 && isnan(((const double *)data)[i]))
+        if (element_is_float(type->element) && isnan(element_number(type->element, data, i)))
             return false;
     }
     return true;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/element.h"
 #include "ir/shape.h"
 
 /* Places are mostly asked for in order, so counting goes on from the last one. */
@@ -230,12 +231,9 @@ const char *reader_name(Reader *r, char sigil, const char *what)
     return name;
 }
 
-bool reader_integer(Reader *r, int64_t *value)
+/* What strtoll() and strtoull() made of the text up to `end`; errno was 0 before. */
+static bool end_integer(Reader *r, char *end)
 {
-    char *end;
-    reader_skip(r);
-    errno = 0;
-    long long number = strtoll(r->cursor, &end, 10);
     if (r->failed || end == r->cursor)
         return reader_expected(r, "an integer");
     if (errno == ERANGE)
@@ -243,8 +241,27 @@ bool reader_integer(Reader *r, int64_t *value)
     if ((*end == '.' && end[1] != '.') || starts_word(*end)) /* but 0..64 is two of them */
         return reader_error(r, r->cursor, "this is no integer");
     r->cursor = end;
-    *value = number;
     return true;
+}
+
+bool reader_integer(Reader *r, int64_t *value)
+{
+    char *end;
+    reader_skip(r);
+    errno = 0;
+    *value = strtoll(r->cursor, &end, 10);
+    return end_integer(r, end);
+}
+
+static bool reader_unsigned(Reader *r, uint64_t *value)
+{
+    char *end;
+    reader_skip(r);
+    if (*r->cursor == '-') /* strtoull() would take it */
+        return reader_expected(r, "a number that is not negative");
+    errno = 0;
+    *value = strtoull(r->cursor, &end, 10);
+    return end_integer(r, end);
 }
 
 bool reader_integer_within(Reader *r, int64_t limit, int64_t *value)
@@ -331,25 +348,19 @@ bool reader_type(Reader *r, TensorType *type)
 
 static bool read_element(Reader *r, ElementType element, void *data)
 {
-    static const int64_t least[TYPE_COUNT] = {
-        [TYPE_I32] = INT32_MIN, [TYPE_I64] = INT64_MIN, [TYPE_I8] = INT8_MIN};
-    static const int64_t most[TYPE_COUNT] = {[TYPE_I32] = INT32_MAX,
-                                             [TYPE_I64] = INT64_MAX,
-                                             [TYPE_BOOL] = 1,
-                                             [TYPE_U8] = UINT8_MAX,
-                                             [TYPE_I8] = INT8_MAX};
     int64_t value;
     if (element == TYPE_F32)
         return reader_float(r, data);
     if (element == TYPE_F64)
         return reader_number(r, data);
     const char *at = reader_next(r);
+    if (element == TYPE_U64)
+        return reader_unsigned(r, data);
     if (!reader_integer(r, &value))
         return false;
-    if (value < least[element] || value > most[element])
+    if (element_wrap(element, value) != value)
         return reader_error(r, at, "%" PRId64 " is no %s", value, element_name(element));
-    memcpy(data, &value,
-           (size_t)element_bytes(element)); /* the low bytes: hosts are little-endian */
+    element_set_integer(element, data, 0, value);
     return true;
 }
 

@@ -2,9 +2,9 @@
  * scatter_add. They work for every element type, bool included (scatter_add adds, so it needs
  * numbers). */
 #include <inttypes.h>
-#include <math.h>
 
 #include "base/checked.h"
+#include "ir/element.h"
 #include "ir/shape.h"
 
 bool shape_reshape(const ShapeQuery *query, TensorType *result)
@@ -82,21 +82,6 @@ bool shape_slice(const ShapeQuery *query, TensorType *result)
     return true;
 }
 
-/* Is the number one that the element type can hold? Floats take any. */
-static bool holds(ElementType element, double value)
-{
-    static const double least[TYPE_COUNT] = {
-        [TYPE_I32] = -0x1p31, [TYPE_I64] = -0x1p63, [TYPE_I8] = -0x1p7};
-    static const double beyond[TYPE_COUNT] = {[TYPE_I32] = 0x1p31,
-                                              [TYPE_I64] = 0x1p63,
-                                              [TYPE_BOOL] = 2,
-                                              [TYPE_U8] = 0x1p8,
-                                              [TYPE_I8] = 0x1p7};
-    if (element_is_float(element))
-        return true;
-    return value >= least[element] && value < beyond[element] && trunc(value) == value;
-}
-
 bool shape_pad(const ShapeQuery *query, TensorType *result)
 {
     static const char *const names[3] = {"before", "after", "interior"};
@@ -106,7 +91,7 @@ bool shape_pad(const ShapeQuery *query, TensorType *result)
         if (!shape_list_length(query, names[i], lists[i], type->rank) ||
             !shape_list_least(query, names[i], lists[i], 0))
             return false;
-    if (!holds(type->element, query->attr->number))
+    if (!element_holds(type->element, query->attr->number))
         return shape_error(query, "%.17g is no %s", query->attr->number,
                            element_name(type->element));
     *result = *type;

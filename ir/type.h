@@ -14,9 +14,13 @@ typedef enum ElementType {
     TYPE_BOOL = 4,
     TYPE_U8 = 5,
     TYPE_I8 = 6,
+    TYPE_I16 = 7,
+    TYPE_U16 = 8,
+    TYPE_U32 = 9,
+    TYPE_U64 = 10,
 } ElementType;
 
-enum { TYPE_COUNT = 7, RANK_LIMIT = 8, RANK_TUPLE = -1 };
+enum { TYPE_COUNT = 11, RANK_LIMIT = 8, RANK_TUPLE = -1 };
 
 /* No tensor has more elements than this: every byte offset fits an int64 with room to spare. */
 #define ELEMENT_LIMIT ((int64_t)1 << 40)
@@ -39,10 +43,14 @@ static inline bool element_is_integer(ElementType element) /* bool is none */
 {
     return !element_is_float(element) && element != TYPE_BOOL;
 }
-/* Of integers, whether there are negative ones. */
+static inline bool element_is_unsigned(ElementType element) /* never below 0: bool as well */
+{
+    return element == TYPE_U8 || element == TYPE_U16 || element == TYPE_U32 ||
+           element == TYPE_U64 || element == TYPE_BOOL;
+}
 static inline bool element_is_signed(ElementType element)
 {
-    return element != TYPE_U8 && element != TYPE_BOOL;
+    return !element_is_unsigned(element);
 }
 
 int64_t type_elements(const TensorType *type); /* product of dims; checked when the type was made */

@@ -8,6 +8,7 @@
  * masks, constants that are one number) become expressions. */
 #include <string.h>
 
+#include "ir/element.h"
 #include "passes/lowering.h"
 
 Slot *lower_add_slot(Lowering *l, SlotKind kind, const char *name, TensorType type)
@@ -114,30 +115,7 @@ static bool constant_is_number(const Node *node, double *number)
     const char *data = node->attr.data;
     if (total == 0 || (total > bytes && memcmp(data, data + bytes, total - bytes) != 0))
         return false;
-    switch (node->type.element) {
-    case TYPE_F32:
-        *number = (double)*(const float *)node->attr.data;
-        return true;
-    case TYPE_F64:
-        *number = *(const double *)node->attr.data;
-        return true;
-    case TYPE_I32:
-        *number = *(const int32_t *)node->attr.data;
-        return true;
-    case TYPE_I64: {
-        int64_t value = *(const int64_t *)node->attr.data;
-        *number = (double)value;
-        return value > -((int64_t)1 << 53) && value < (int64_t)1 << 53;
-    }
-    case TYPE_BOOL:
-    case TYPE_U8:
-        *number = *(const uint8_t *)node->attr.data;
-        return true;
-    case TYPE_I8:
-        *number = *(const int8_t *)node->attr.data;
-        return true;
-    }
-    return false;
+    return element_exact(node->type.element, data, 0, number);
 }
 
 static Coordinates through_reshape(Lowering *l, const Node *reshape, const Coordinates *at)

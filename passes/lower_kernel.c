@@ -3,7 +3,6 @@
  * kernel_begin() starts one, the files lower_*.c fill it, kernel_end() gives its loops the shape
  * the target wants (schedule_kernel.h), has operands packed, and appends the calls. Kernels that
  * say the same are one kernel of the module. */
-#include <math.h>
 #include <string.h>
 
 #include "ir/nest_text.h"
@@ -285,23 +284,4 @@ Stmt *lower_reduction(Lowering *l, const Reduction *reduction, ElementType eleme
                     axes_loops(l, &reduction->axes,
                                stmt_store(l->arena, reduction->mode, acc, zero, reduction->term)));
     return stmt_append(body, lower_epilogue(l, expr_load(l->arena, acc, zero), at));
-}
-
-double element_lowest(ElementType element)
-{
-    static const double lowest[TYPE_COUNT] = {[TYPE_F32] = -INFINITY,
-                                              [TYPE_F64] = -INFINITY,
-                                              [TYPE_I32] = -0x1p31,
-                                              [TYPE_I64] = -0x1p63,
-                                              [TYPE_I8] = -128};
-    return lowest[element];
-}
-
-double element_highest(ElementType element)
-{
-    static const double highest[TYPE_COUNT] = {[TYPE_F32] = INFINITY,   [TYPE_F64] = INFINITY,
-                                               [TYPE_I32] = 0x1p31 - 1, [TYPE_I64] = 0x1p63 - 1024,
-                                               [TYPE_I8] = 127,         [TYPE_U8] = 255,
-                                               [TYPE_BOOL] = 1};
-    return highest[element];
 }

@@ -1,4 +1,5 @@
 /* Reductions: loops over what stays, a sum (or largest, smallest, where) over what goes. */
+#include "ir/element.h"
 #include "passes/lowering.h"
 
 /* The input's coordinates: those of the result where an axis stays, new loop axes where it is

@@ -1,4 +1,5 @@
 /* Windows: pooling, where its largest element was, and the way back. */
+#include "ir/element.h"
 #include "passes/lowering.h"
 
 typedef struct Window {

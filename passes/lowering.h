@@ -201,10 +201,6 @@ bool lower_phases_apart(Lowering *l, const Spatial *s, int i, int64_t kernel, in
 /* How far taps reach beyond y: `phases` are those of its `rank` axes behind the batch. */
 void phases_border(const Phases *phases, int rank, const TensorType *y, Border *border);
 
-/* The smallest or largest value of a type, as a number: what max and min start from. */
-double element_lowest(ElementType element);
-double element_highest(ElementType element);
-
 /* ---- borders (lower_border.c) ---- */
 
 typedef struct Bordered { /* an operand, read at coordinates that begin in its border */

@@ -4,27 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-enum { GLANCE = 6 }; /* operations a question looks through before it gives up */
+#include "ir/element.h"
 
-static double read_element(ElementType element, const void *data)
-{
-    switch (element) {
-    case TYPE_F32:
-        return *(const float *)data;
-    case TYPE_F64:
-        return *(const double *)data;
-    case TYPE_I32:
-        return *(const int32_t *)data;
-    case TYPE_I64:
-        return (double)*(const int64_t *)data;
-    case TYPE_BOOL:
-    case TYPE_U8:
-        return *(const uint8_t *)data;
-    case TYPE_I8:
-        return *(const int8_t *)data;
-    }
-    return 0.0;
-}
+enum { GLANCE = 6 }; /* operations a question looks through before it gives up */
 
 static bool constant_uniform(const Node *node, double *value)
 {
@@ -36,9 +18,7 @@ static bool constant_uniform(const Node *node, double *value)
     /* Every element equals its neighbour exactly when the array equals itself moved by one. */
     if (memcmp(data, data + size, (size_t)(count - 1) * size) != 0)
         return false;
-    *value = read_element(node->type.element, data);
-    /* beyond 2^53 a double does not hold every i64 */
-    return node->type.element != TYPE_I64 || fabs(*value) <= 0x1p53;
+    return element_exact(node->type.element, data, 0, value);
 }
 
 bool node_uniform(const Node *node, double *value)

@@ -9,6 +9,7 @@
  * Of a commuting pair the constant goes second, so that the rules need to look there only. */
 #include <math.h>
 
+#include "ir/element.h"
 #include "passes/match.h"
 #include "passes/simplify.h"
 
@@ -261,6 +262,8 @@ Node *simplify_abs(Rewriter *r, Node *node)
     Node *x = node->in[0];
     if (node_is_float(x) && node_never_negative(x))
         return x;
+    if (element_is_unsigned(x->type.element)) /* even -x, which wraps */
+        return x;
     return x->op == OP_neg ? graph_unary(r->f, OP_abs, x->in[0]) : NULL;
 }
 
@@ -291,21 +294,27 @@ Node *simplify_exp(Rewriter *r, Node *node)
     return graph_softmax(r->f, OP_softmax, x->in[0], attr_integer(x, 0));
 }
 
+/* Binary digits that the type has for whole numbers, without a sign. */
+static int digits(ElementType element)
+{
+    if (element == TYPE_F32)
+        return 24;
+    if (element == TYPE_F64)
+        return 53;
+    return element == TYPE_BOOL ? 1 : 8 * element_bytes(element) - !element_is_unsigned(element);
+}
+
 /* Does `wide` hold every value of `narrow`? */
 static bool holds_all(ElementType wide, ElementType narrow)
 {
-    static const unsigned holds[TYPE_COUNT] = {
-        [TYPE_BOOL] = 1u << TYPE_BOOL,
-        [TYPE_U8] = 1u << TYPE_BOOL | 1u << TYPE_U8,
-        [TYPE_I8] = 1u << TYPE_BOOL | 1u << TYPE_I8,
-        [TYPE_I32] = 1u << TYPE_BOOL | 1u << TYPE_U8 | 1u << TYPE_I8 | 1u << TYPE_I32,
-        [TYPE_I64] =
-            1u << TYPE_BOOL | 1u << TYPE_U8 | 1u << TYPE_I8 | 1u << TYPE_I32 | 1u << TYPE_I64,
-        [TYPE_F32] = 1u << TYPE_BOOL | 1u << TYPE_U8 | 1u << TYPE_I8 | 1u << TYPE_F32,
-        [TYPE_F64] = 1u << TYPE_BOOL | 1u << TYPE_U8 | 1u << TYPE_I8 | 1u << TYPE_I32 |
-                     1u << TYPE_F32 | 1u << TYPE_F64,
-    };
-    return (holds[wide] & 1u << narrow) != 0;
+    if (wide == narrow)
+        return true;
+    if (element_is_float(narrow))
+        return element_is_float(wide) && element_bytes(wide) > element_bytes(narrow);
+    if (element_is_float(wide))
+        return digits(wide) >= digits(narrow);
+    return element_lowest(wide) <= element_lowest(narrow) &&
+           element_highest(wide) >= element_highest(narrow);
 }
 
 /* a → b → c is a → c when b loses nothing, and c holds either a or b whatever happens in between.

@@ -1,6 +1,6 @@
-/* Conversion goes through double, which holds every value of every type but large i64 exactly
- * (those are copied, or refused where a narrower type is wanted). The two cases that carry nearly
- * all data, same type and bytes to f32, have loops of their own. */
+/* Conversion goes through double, which holds every value of every type but large i64 and u64
+ * exactly (those are copied, or refused where a narrower type is wanted). The two cases that carry
+ * nearly all data, same type and bytes to f32, have loops of their own. */
 #include "runtime/system.h"
 
 #include "runtime/convert.h"
@@ -14,8 +14,12 @@ static double load(const unsigned char *from, int32_t type)
     union {
         float f32;
         double f64;
+        int16_t i16;
+        uint16_t u16;
         int32_t i32;
+        uint32_t u32;
         int64_t i64;
+        uint64_t u64;
     } value;
     switch (type) {
     case INGOT_F32:
@@ -30,6 +34,18 @@ static double load(const unsigned char *from, int32_t type)
     case INGOT_I64:
         memcpy(&value.i64, from, 8);
         return (double)value.i64;
+    case INGOT_I16:
+        memcpy(&value.i16, from, 2);
+        return value.i16;
+    case INGOT_U16:
+        memcpy(&value.u16, from, 2);
+        return value.u16;
+    case INGOT_U32:
+        memcpy(&value.u32, from, 4);
+        return value.u32;
+    case INGOT_U64:
+        memcpy(&value.u64, from, 8);
+        return (double)value.u64;
     case INGOT_I8:
         return (signed char)*from;
     default:
@@ -41,8 +57,11 @@ static void store(double number, unsigned char *to, int32_t type)
 {
     union {
         float f32;
+        uint16_t u16;
         int32_t i32;
+        uint32_t u32;
         int64_t i64;
+        uint64_t u64;
     } value;
     switch (type) {
     case INGOT_F32:
@@ -59,6 +78,19 @@ static void store(double number, unsigned char *to, int32_t type)
     case INGOT_I64:
         value.i64 = (int64_t)number;
         memcpy(to, &value.i64, 8);
+        break;
+    case INGOT_I16:
+    case INGOT_U16:
+        value.u16 = (uint16_t)(int32_t)number;
+        memcpy(to, &value.u16, 2);
+        break;
+    case INGOT_U32:
+        value.u32 = (uint32_t)number;
+        memcpy(to, &value.u32, 4);
+        break;
+    case INGOT_U64:
+        value.u64 = (uint64_t)number;
+        memcpy(to, &value.u64, 8);
         break;
     default:
         *to = (unsigned char)(int)number;
@@ -94,16 +126,19 @@ static void find_range(const IngotTensor *tensor, double *low, double *high)
                                                     [INGOT_F64] = -1.7976931348623157e308,
                                                     [INGOT_I32] = INT32_MIN,
                                                     [INGOT_I64] = -9007199254740992.0,
-                                                    [INGOT_BOOL] = 0,
-                                                    [INGOT_U8] = 0,
-                                                    [INGOT_I8] = -128};
+                                                    [INGOT_I8] = -128,
+                                                    [INGOT_I16] = -32768};
     static const double highest[INGOT_TYPE_COUNT] = {[INGOT_F32] = 3.4028234663852886e38,
                                                      [INGOT_F64] = 1.7976931348623157e308,
                                                      [INGOT_I32] = INT32_MAX,
                                                      [INGOT_I64] = 9007199254740992.0,
                                                      [INGOT_BOOL] = 1,
                                                      [INGOT_U8] = 255,
-                                                     [INGOT_I8] = 127};
+                                                     [INGOT_I8] = 127,
+                                                     [INGOT_I16] = 32767,
+                                                     [INGOT_U16] = 65535,
+                                                     [INGOT_U32] = UINT32_MAX,
+                                                     [INGOT_U64] = 9007199254740992.0};
     *low = lowest[tensor->type];
     *high = highest[tensor->type];
     if (tensor->classes) {

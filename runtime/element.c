@@ -15,7 +15,9 @@ static const ElementFacts facts[INGOT_TYPE_COUNT] = {
     [INGOT_F32] = {4, "f32", "F32"},    [INGOT_F64] = {8, "f64", "F64"},
     [INGOT_I32] = {4, "i32", "I32"},    [INGOT_I64] = {8, "i64", "I64"},
     [INGOT_BOOL] = {1, "bool", "BOOL"}, [INGOT_U8] = {1, "u8", "U8"},
-    [INGOT_I8] = {1, "i8", "I8"},
+    [INGOT_I8] = {1, "i8", "I8"},       [INGOT_I16] = {2, "i16", "I16"},
+    [INGOT_U16] = {2, "u16", "U16"},    [INGOT_U32] = {4, "u32", "U32"},
+    [INGOT_U64] = {8, "u64", "U64"},
 };
 
 static bool is_type(int32_t type)

@@ -4,7 +4,7 @@
 
 #include "runtime/model.h"
 
-enum { INGOT_TYPE_COUNT = 7 };
+enum { INGOT_TYPE_COUNT = 11 };
 
 /* Bytes of one element; 0 for a number that is no type. */
 int64_t ingot_element_bytes(int32_t type);

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INGOT_ABI 2
+#define INGOT_ABI 3
 
 /* Element types, the same numbers as `ElementType` of the compiler. */
 enum {
@@ -23,7 +23,11 @@ enum {
     INGOT_I64 = 3,
     INGOT_BOOL = 4, /* one byte, 0 or 1 */
     INGOT_U8 = 5,
-    INGOT_I8 = 6
+    INGOT_I8 = 6,
+    INGOT_I16 = 7,
+    INGOT_U16 = 8,
+    INGOT_U32 = 9,
+    INGOT_U64 = 10
 };
 
 typedef struct IngotTensor {

@@ -19,7 +19,8 @@ static const struct {
     int32_t type;
 } types[] = {
     {"<f4", INGOT_F32},  {"<f8", INGOT_F64}, {"<i4", INGOT_I32}, {"<i8", INGOT_I64},
-    {"|b1", INGOT_BOOL}, {"|u1", INGOT_U8},  {"|i1", INGOT_I8},
+    {"|b1", INGOT_BOOL}, {"|u1", INGOT_U8},  {"|i1", INGOT_I8},  {"<i2", INGOT_I16},
+    {"<u2", INGOT_U16},  {"<u4", INGOT_U32}, {"<u8", INGOT_U64},
 };
 
 static void skip_space(Text *text)

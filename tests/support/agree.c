@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "ir/element.h"
 #include "ir/eval.h"
 
 enum { ROUNDS = 4 };
@@ -34,6 +35,10 @@ static Value random_value(Arena *arena, const TensorType *type, bool specials, u
         else /* small, as labels, rows and conditions are */
             value.integers[i] =
                 (int64_t)(next_random(random) % (type->element == TYPE_BOOL ? 2 : 3));
+        if (value.integers && type->element != TYPE_BOOL && type->element != TYPE_I32 &&
+            next_random(random) % 4 == 0)
+            value.integers[i] =
+                element_wrap(type->element, (int64_t)(next_random(random) * 0x9e3779b97f4a7c15u));
     }
     return value;
 }

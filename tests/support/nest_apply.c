@@ -3,94 +3,39 @@
 #include "tests/support/nest_apply.h"
 
 #include <math.h>
-#include <string.h>
 
+#include "ir/element.h"
 #include "ir/eval.h"
 
 /* Wraps integers and rounds floats to what the type holds. */
 static Scalar fit(ElementType element, Scalar value)
 {
-    switch (element) {
-    case TYPE_F32:
-        value.number = (double)(float)value.number;
-        break;
-    case TYPE_F64:
-    case TYPE_I64:
-        break;
-    case TYPE_I32:
-        value.integer = (int32_t)value.integer;
-        break;
-    case TYPE_BOOL:
-        value.integer = value.integer != 0;
-        break;
-    case TYPE_U8:
-        value.integer = (uint8_t)value.integer;
-        break;
-    case TYPE_I8:
-        value.integer = (int8_t)value.integer;
-        break;
-    }
-    return value;
+    uint64_t bytes[1];
+    scalar_write(element, value, bytes);
+    return scalar_read(element, bytes);
 }
 
+/* What is too large for an integer is the largest. */
 Scalar scalar_number(ElementType element, double number)
 {
     if (element_is_float(element))
         return fit(element, (Scalar){.number = number});
-    return fit(element, (Scalar){.integer = (int64_t)number});
+    return (Scalar){.integer = element_saturate(element, number)};
 }
 
 Scalar scalar_read(ElementType element, const void *bytes)
 {
-    float f32;
-    double f64;
-    int32_t i32;
-    int64_t i64;
-    switch (element) {
-    case TYPE_F32:
-        memcpy(&f32, bytes, sizeof f32);
-        return (Scalar){.number = (double)f32};
-    case TYPE_F64:
-        memcpy(&f64, bytes, sizeof f64);
-        return (Scalar){.number = f64};
-    case TYPE_I32:
-        memcpy(&i32, bytes, sizeof i32);
-        return (Scalar){.integer = i32};
-    case TYPE_I64:
-        memcpy(&i64, bytes, sizeof i64);
-        return (Scalar){.integer = i64};
-    case TYPE_BOOL:
-    case TYPE_U8:
-        return (Scalar){.integer = *(const uint8_t *)bytes};
-    case TYPE_I8:
-        return (Scalar){.integer = *(const int8_t *)bytes};
-    }
-    return (Scalar){0};
+    if (element_is_float(element))
+        return (Scalar){.number = element_number(element, bytes, 0)};
+    return (Scalar){.integer = element_integer(element, bytes, 0)};
 }
 
 void scalar_write(ElementType element, Scalar value, void *bytes)
 {
-    float f32 = (float)value.number;
-    int32_t i32 = (int32_t)value.integer;
-    switch (element) {
-    case TYPE_F32:
-        memcpy(bytes, &f32, sizeof f32);
-        break;
-    case TYPE_F64:
-        memcpy(bytes, &value.number, sizeof value.number);
-        break;
-    case TYPE_I32:
-        memcpy(bytes, &i32, sizeof i32);
-        break;
-    case TYPE_I64:
-        memcpy(bytes, &value.integer, sizeof value.integer);
-        break;
-    case TYPE_BOOL:
-    case TYPE_U8:
-    case TYPE_I8:
-        *(uint8_t *)bytes = (uint8_t)value.integer;
-        break;
-    }
+    if (element_is_float(element))
+        element_set_number(element, bytes, 0, value.number);
+    else
+        element_set_integer(element, bytes, 0, value.integer);
 }
 
 Scalar scalar_fused(ElementType element, Scalar a, Scalar b, Scalar c)
@@ -213,12 +158,42 @@ static int64_t apply_integer(Op op, ElementType element, int64_t a, int64_t b)
     }
 }
 
+static int64_t apply_u64(Op op, int64_t a, int64_t b)
+{
+    uint64_t x = (uint64_t)a, y = (uint64_t)b;
+    switch (op) {
+    case OP_abs:
+        return a;
+    case OP_sign:
+        return a != 0;
+    case OP_div:
+        return y == 0 ? 0 : (int64_t)(x / y);
+    case OP_mod:
+        return y == 0 ? a : (int64_t)(x % y);
+    case OP_max:
+        return x > y ? a : b;
+    case OP_min:
+        return x < y ? a : b;
+    case OP_shift_right:
+        return y > 63 ? 0 : (int64_t)(x / ((uint64_t)1 << y));
+    default:
+        return apply_integer(op, TYPE_U64, a, b);
+    }
+}
+
 static bool compare(Op op, ElementType element, Scalar a, Scalar b)
 {
-    bool real = element_is_float(element);
-    bool less = real ? a.number < b.number : a.integer < b.integer;
-    bool more = real ? a.number > b.number : a.integer > b.integer;
-    bool equal = real ? a.number == b.number : a.integer == b.integer;
+    bool equal = a.integer == b.integer;
+    bool less = a.integer < b.integer;
+    bool more = !less && !equal;
+    if (element_is_float(element)) {
+        less = a.number < b.number;
+        more = a.number > b.number;
+        equal = a.number == b.number;
+    } else if (element == TYPE_U64) {
+        less = (uint64_t)a.integer < (uint64_t)b.integer;
+        more = (uint64_t)a.integer > (uint64_t)b.integer;
+    }
     switch (op) {
     case OP_eq:
         return equal;
@@ -239,18 +214,25 @@ static bool compare(Op op, ElementType element, Scalar a, Scalar b)
 
 static int64_t saturate(ElementType element, double x)
 {
-    int bits = 8 * element_bytes(element) - (element != TYPE_U8);
-    double beyond = ldexp(1, bits), least = element == TYPE_U8 ? 0 : -beyond;
+    bool positive = element_is_unsigned(element);
+    int bits = 8 * element_bytes(element) - !positive;
+    double beyond = ldexp(1, bits), least = positive ? 0 : -beyond;
     x = isnan(x) ? 0 : trunc(x);
     if (x < least)
         return (int64_t)least;
     if (x >= beyond)
-        return element == TYPE_I64 ? INT64_MAX : (int64_t)beyond - 1;
-    return (int64_t)x;
+        return bits == 64 ? -1 : (int64_t)(((uint64_t)1 << bits) - 1);
+    return x < 0 ? (int64_t)x : (int64_t)(uint64_t)x;
 }
 
 static Scalar cast(ElementType to, ElementType from, Scalar x)
 {
+    if (to == TYPE_F32 && from == TYPE_U64) /* rounded once */
+        return (Scalar){.number = (double)(float)(uint64_t)x.integer};
+    if (to == TYPE_F32 && from == TYPE_I64)
+        return (Scalar){.number = (double)(float)x.integer};
+    if (element_is_float(to) && from == TYPE_U64)
+        return fit(to, (Scalar){.number = (double)(uint64_t)x.integer});
     if (element_is_float(to) && !element_is_float(from))
         return fit(to, (Scalar){.number = (double)x.integer});
     if (element_is_float(to) || !element_is_float(from))
@@ -283,6 +265,7 @@ Scalar scalar_apply(Op op, ElementType to, ElementType from, const Scalar *in, d
     bool two = op_inputs(op) == 2;
     if (element_is_float(from))
         return fit(to, (Scalar){.number = apply_number(op, in[0].number, two ? in[1].number : 0)});
-    return fit(
-        to, (Scalar){.integer = apply_integer(op, from, in[0].integer, two ? in[1].integer : 0)});
+    int64_t a = in[0].integer, b = two ? in[1].integer : 0;
+    return fit(to, (Scalar){.integer = from == TYPE_U64 ? apply_u64(op, a, b)
+                                                        : apply_integer(op, from, a, b)});
 }

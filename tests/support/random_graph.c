@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "ir/element.h"
 #include "tests/support/random_parts.h"
 
 uint64_t random_next(uint64_t *state)
@@ -32,17 +33,46 @@ int64_t pick_length(Maker *m)
     return lengths[pick(m, 0, (int64_t)(sizeof lengths / sizeof *lengths) - 1)];
 }
 
-Item *pick_item(Maker *m, ElementType element, int rank, bool exact)
+typedef bool Fits(ElementType element, ElementType wanted);
+
+static bool is_same(ElementType element, ElementType wanted)
+{
+    return element == wanted;
+}
+
+static bool is_integer(ElementType element, ElementType wanted)
+{
+    (void)wanted;
+    return element_is_integer(element);
+}
+
+static Item *pick_where(Maker *m, Fits *fits, ElementType wanted, int rank, bool exact)
 {
     int start = (int)pick(m, 0, m->item_count - 1);
     for (int i = 0; i < m->item_count; i++) {
         Item *item = &m->items[(start + i) % m->item_count];
         const TensorType *type = &item->node->type;
-        if (type->element == element && type->rank >= rank && (item->exact || !exact)) {
+        if (fits(type->element, wanted) && type->rank >= rank && (item->exact || !exact))
             return item;
-        }
     }
     return NULL;
+}
+
+Item *pick_item(Maker *m, ElementType element, int rank, bool exact)
+{
+    return pick_where(m, is_same, element, rank, exact);
+}
+
+Item *pick_integer(Maker *m, int rank, bool exact)
+{
+    return pick_where(m, is_integer, TYPE_I32, rank, exact);
+}
+
+ElementType integer_element(Maker *m)
+{
+    static const ElementType elements[] = {TYPE_I32, TYPE_I32, TYPE_I32, TYPE_I64, TYPE_I16,
+                                           TYPE_I8,  TYPE_U8,  TYPE_U16, TYPE_U32, TYPE_U64};
+    return elements[pick(m, 0, (int64_t)(sizeof elements / sizeof *elements) - 1)];
 }
 
 void enter(Maker *m, Node *node, double bound, bool exact)
@@ -71,8 +101,7 @@ Node *new_input(Maker *m, ElementType element, int rank, const int64_t *dims)
 
 static void step_input(Maker *m)
 {
-    static const ElementType elements[] = {TYPE_F32, TYPE_F32, TYPE_F32,
-                                           TYPE_F32, TYPE_I32, TYPE_BOOL};
+    ElementType element = chance(m, 60) ? TYPE_F32 : chance(m, 60) ? integer_element(m) : TYPE_BOOL;
     int64_t dims[RANK_LIMIT], count = 1;
     int rank = (int)pick(m, 0, 5);
     for (int i = 0; i < rank; i++) {
@@ -81,7 +110,7 @@ static void step_input(Maker *m)
             dims[i] = 1;
         count *= dims[i];
     }
-    enter(m, new_input(m, elements[pick(m, 0, 5)], rank, dims), INPUT_BOUND, true);
+    enter(m, new_input(m, element, rank, dims), INPUT_BOUND, true);
 }
 
 static void step_state(Maker *m)
@@ -100,7 +129,8 @@ static void step_state(Maker *m)
 static void step_constant(Maker *m)
 {
     int64_t dims[2] = {pick_length(m), pick(m, 1, 6)};
-    TensorType type = type_make(chance(m, 80) ? TYPE_F32 : TYPE_I32, (int)pick(m, 0, 2), dims);
+    TensorType type =
+        type_make(chance(m, 80) ? TYPE_F32 : integer_element(m), (int)pick(m, 0, 2), dims);
     void *data = arena_alloc(m->f->program->arena, (size_t)type_bytes(&type));
     random_fill(&type, random_next(&m->random), data);
     enter(m, graph_constant(m->f, type, data), INPUT_BOUND, true);
@@ -110,7 +140,7 @@ static void step_iota(Maker *m)
 {
     int64_t dims[3] = {pick_length(m), pick(m, 1, 5), pick_length(m)};
     int rank = (int)pick(m, 1, 3);
-    ElementType element = chance(m, 50) ? TYPE_I32 : TYPE_F32;
+    ElementType element = chance(m, 50) ? integer_element(m) : TYPE_F32;
     enter(m, graph_iota(m->f, element, rank, dims, pick(m, 0, rank - 1)), 33, true);
 }
 
@@ -165,22 +195,24 @@ static void step_rounding(Maker *m)
 static void step_integer_unary(Maker *m)
 {
     static const Op ops[] = {OP_neg, OP_abs, OP_sign, OP_not};
-    Item *x = pick_item(m, TYPE_I32, 0, false);
+    Item *x = pick_integer(m, 0, false);
     if (x)
         enter(m, graph_unary(m->f, ops[pick(m, 0, 3)], x->node), 0, true);
 }
 
 static void step_cast(Maker *m)
 {
-    static const ElementType elements[] = {TYPE_F32, TYPE_I32, TYPE_BOOL};
-    ElementType from = elements[pick(m, 0, 2)], to = elements[pick(m, 0, 2)];
-    Item *x = pick_item(m, from, 0, true);
-    if (!x || from == to)
+    ElementType to = chance(m, 40) ? TYPE_F32 : chance(m, 80) ? integer_element(m) : TYPE_BOOL;
+    Item *x = chance(m, 40)   ? pick_item(m, TYPE_F32, 0, true)
+              : chance(m, 80) ? pick_integer(m, 0, true)
+                              : pick_item(m, TYPE_BOOL, 0, true);
+    if (!x || x->node->type.element == to)
         return;
     Node *node = x->node;
-    if (from == TYPE_I32 && to == TYPE_F32)
+    bool integer = element_is_integer(node->type.element);
+    if (integer && to == TYPE_F32)
         node = graph_binary_scalar(m->f, OP_mod, node, 9);
-    enter(m, graph_cast(m->f, node, to), from == TYPE_I32 ? 8 : 1, true);
+    enter(m, graph_cast(m->f, node, to), integer ? 8 : 1, true);
 }
 
 /* Something to go with x: of its shape, of one it broadcasts with, or a scalar. */
@@ -232,7 +264,7 @@ static void step_integer_binary(Maker *m)
 {
     static const Op ops[] = {OP_add, OP_sub, OP_mul, OP_div, OP_mod,        OP_max,
                              OP_min, OP_and, OP_or,  OP_xor, OP_shift_left, OP_shift_right};
-    Item *a = pick_item(m, TYPE_I32, 0, false);
+    Item *a = pick_integer(m, 0, false);
     if (a)
         enter(m, graph_binary(m->f, ops[pick(m, 0, 11)], a->node, partner(m, a, false).node), 0,
               true);
@@ -241,7 +273,7 @@ static void step_integer_binary(Maker *m)
 static void step_compare(Maker *m)
 {
     static const Op ops[] = {OP_eq, OP_ne, OP_lt, OP_le, OP_gt, OP_ge};
-    Item *a = pick_item(m, chance(m, 60) ? TYPE_F32 : TYPE_I32, 0, true);
+    Item *a = chance(m, 60) ? pick_item(m, TYPE_F32, 0, true) : pick_integer(m, 0, true);
     if (a)
         enter(m, graph_binary(m->f, ops[pick(m, 0, 5)], a->node, partner(m, a, true).node), 0,
               true);
@@ -262,7 +294,7 @@ static void step_logical(Maker *m)
 
 static void step_select(Maker *m)
 {
-    Item *yes = pick_item(m, chance(m, 80) ? TYPE_F32 : TYPE_I32, 0, false);
+    Item *yes = chance(m, 80) ? pick_item(m, TYPE_F32, 0, false) : pick_integer(m, 0, false);
     if (!yes)
         return;
     Item no = partner(m, yes, false), like = *yes;
@@ -358,30 +390,15 @@ void random_fill(const TensorType *type, uint64_t seed, void *data)
     uint64_t state = seed;
     for (int64_t i = 0; i < count; i++) {
         uint64_t bits = random_next(&state);
-        int integer = (int)(bits % 41) - 20;
+        int64_t integer = (int64_t)(bits % 41) - 20 * !element_is_unsigned(type->element);
         double number = (double)((int64_t)(bits % 257) - 128) / 64;
-        switch (type->element) {
-        case TYPE_F32:
-            ((float *)data)[i] = (float)number;
-            break;
-        case TYPE_F64:
-            ((double *)data)[i] = number;
-            break;
-        case TYPE_I32:
-            ((int32_t *)data)[i] = integer;
-            break;
-        case TYPE_I64:
-            ((int64_t *)data)[i] = integer;
-            break;
-        case TYPE_BOOL:
-            ((uint8_t *)data)[i] = bits & 1;
-            break;
-        case TYPE_U8:
-            ((uint8_t *)data)[i] = (uint8_t)(integer + 20);
-            break;
-        case TYPE_I8:
-            ((int8_t *)data)[i] = (int8_t)integer;
-            break;
-        }
+        if (element_is_float(type->element))
+            element_set_number(type->element, data, i, number);
+        else if (type->element == TYPE_BOOL)
+            element_set_integer(type->element, data, i, bits & 1);
+        else /* i32 are rows and labels, too; of the others some are anything they can be */
+            element_set_integer(type->element, data, i,
+                                type->element != TYPE_I32 && bits >> 62 == 0 ? (int64_t)(bits << 1)
+                                                                             : integer);
     }
 }

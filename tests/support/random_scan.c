@@ -36,7 +36,8 @@ static void add_parameter(Draft *draft, Node *given, const TensorType *type, dou
 
 static void add_carried(Draft *draft)
 {
-    Item *first = pick_item(draft->outer, chance(draft->outer, 80) ? TYPE_F32 : TYPE_I32, 0, false);
+    Item *first = chance(draft->outer, 80) ? pick_item(draft->outer, TYPE_F32, 0, false)
+                                           : pick_integer(draft->outer, 0, false);
     if (!first)
         return;
     draft->carried++;
@@ -46,8 +47,7 @@ static void add_carried(Draft *draft)
 static void add_scanned(Draft *draft)
 {
     Maker *m = draft->outer;
-    static const ElementType elements[] = {TYPE_F32, TYPE_F32, TYPE_F32, TYPE_I32, TYPE_BOOL};
-    ElementType element = elements[pick(m, 0, 4)];
+    ElementType element = chance(m, 60) ? TYPE_F32 : chance(m, 50) ? integer_element(m) : TYPE_BOOL;
     Item item = {.bound = INPUT_BOUND, .exact = true};
     Item *known = pick_item(m, element, 1, false);
     if (known && known->node->type.dims[0] == draft->steps) {

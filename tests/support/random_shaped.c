@@ -191,7 +191,7 @@ void step_reduce(Maker *m)
 {
     static const Op ops[] = {OP_reduce_sum, OP_reduce_sum, OP_reduce_max, OP_reduce_min};
     Op op = ops[pick(m, 0, 3)];
-    Item *x = pick_item(m, chance(m, 85) ? TYPE_F32 : TYPE_I32, 1, false);
+    Item *x = chance(m, 80) ? pick_item(m, TYPE_F32, 1, false) : pick_integer(m, 1, false);
     int64_t axes[RANK_LIMIT];
     int count = 0;
     double terms = 1;
@@ -206,20 +206,21 @@ void step_reduce(Maker *m)
     if (count > 0)
         enter(m, graph_reduce(m->f, op, x->node, count, axes, chance(m, 40)),
               op == OP_reduce_sum ? x->bound * terms : x->bound,
-              x->exact && (op != OP_reduce_sum || x->node->type.element == TYPE_I32));
+              x->exact && (op != OP_reduce_sum || element_is_integer(x->node->type.element)));
 }
 
 void step_argmax(Maker *m)
 {
-    Item *x = pick_item(m, chance(m, 80) ? TYPE_F32 : TYPE_I32, 1, true);
+    Item *x = chance(m, 80) ? pick_item(m, TYPE_F32, 1, true) : pick_integer(m, 1, true);
     if (x)
         enter(m, graph_argmax(m->f, x->node, pick(m, 0, x->node->type.rank - 1)), 0, true);
 }
 
 static Item *pick_any(Maker *m, int rank)
 {
-    static const ElementType elements[] = {TYPE_F32, TYPE_F32, TYPE_F32, TYPE_I32, TYPE_BOOL};
-    return pick_item(m, elements[pick(m, 0, 4)], rank, false);
+    if (chance(m, 60))
+        return pick_item(m, TYPE_F32, rank, false);
+    return chance(m, 60) ? pick_integer(m, rank, false) : pick_item(m, TYPE_BOOL, rank, false);
 }
 
 /* joins two neighbouring axes, or splits one off, or adds one of length 1 */
@@ -360,7 +361,7 @@ void step_gather(Maker *m)
 
 void step_scatter_add(Maker *m)
 {
-    Item *x = pick_item(m, chance(m, 80) ? TYPE_F32 : TYPE_I32, 1, false);
+    Item *x = chance(m, 80) ? pick_item(m, TYPE_F32, 1, false) : pick_integer(m, 1, false);
     if (!x)
         return;
     TensorType type = x->node->type;
@@ -368,7 +369,7 @@ void step_scatter_add(Maker *m)
     double terms = (double)type.dims[0];
     type.dims[0] = pick(m, 1, 9);
     enter(m, graph_scatter_add(m->f, x->node, rows, type.rank, type.dims), x->bound * terms,
-          type.element == TYPE_I32);
+          element_is_integer(type.element));
 }
 
 void step_softmax(Maker *m)

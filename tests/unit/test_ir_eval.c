@@ -82,6 +82,44 @@ Test(elementwise, integers)
     binary("i8", "add", "127, -128, 3, 1", "1, -1, 4, 0", "-128 127 7 1");
     binary("i8", "max", "127, -128, 3, 1", "1, -1, 4, 0", "127 -1 4 1");
     gives("%a: i8[2] = constant value=[-128, 5] %r: i8[2] = abs %a", "-128 5");
+    binary("i16", "add", "32767, -32768, 3, 1", "1, -1, 4, 0", "-32768 32767 7 1");
+    binary("u16", "mul", "256, 65535, 3, 1", "256, 65535, 4, 0", "0 1 12 0");
+}
+
+/* Written as they are held: what is 2^63 and more as a negative number. */
+Test(elementwise, unsigned_integers)
+{
+    binary("u32", "sub", "0, 4294967295, 3, 1", "1, 4294967295, 4, 0", "4294967295 0 4294967295 1");
+    binary("u32", "div", "4294967295, 4294967294, 3, 1", "2, 4294967295, 0, 4294967295",
+           "2147483647 0 0 0");
+    binary("u32", "mod", "4294967295, 4294967294, 3, 1", "2, 4294967295, 0, 4294967295",
+           "1 4294967294 3 1");
+    binary("u64", "div", "18446744073709551615, 9223372036854775808, 3, 7",
+           "10, 2, 0, "
+           "18446744073709551615",
+           "1844674407370955161 4611686018427387904 0 0");
+    binary("u64", "mod", "18446744073709551615, 9223372036854775809, 3, 7",
+           "10, 2, 0, "
+           "18446744073709551615",
+           "5 1 3 7");
+    binary("u64", "max", "18446744073709551615, 1, 3, 0", "10, 9223372036854775808, 4, 0",
+           "-1 -9223372036854775808 4 0");
+    binary("u64", "min", "18446744073709551615, 1, 3, 0", "10, 9223372036854775808, 4, 0",
+           "10 1 3 0");
+    gives("%a: u64[3] = constant value=[18446744073709551615, 1, 0] %r: u64[3] = abs %a", "-1 1 0");
+    gives("%a: u64[3] = constant value=[18446744073709551615, 1, 0] %r: u64[3] = sign %a", "1 1 0");
+    gives("%a: u16[3] = constant value=[65535, 1, 0] %r: u16[3] = neg %a", "1 65535 0");
+    static const char *const compared[][2] = {{"lt", "0 1 0"}, {"le", "0 1 1"}, {"gt", "1 0 0"},
+                                              {"ge", "1 0 1"}, {"eq", "0 0 1"}, {"ne", "1 1 0"}};
+    Arena *arena = arena_create();
+    for (int i = 0; i < 6; i++)
+        gives(arena_print(arena,
+                          "%%a: u64[3] = constant value=[18446744073709551615, 1, 7] "
+                          "%%b: u64[3] = constant value=[1, 9223372036854775808, 7] "
+                          "%%r: bool[3] = %s %%a, %%b",
+                          compared[i][0]),
+              compared[i][1]);
+    arena_destroy(arena);
 }
 
 Test(elementwise, bits)
@@ -139,6 +177,20 @@ Test(elementwise, casts)
           "1.677722e+07 -1 0");
     gives("%a: i32[3] = constant value=[2, -1, 0] %r: bool[3] = cast %a to=bool", "1 1 0");
     gives("%a: bool[2] = constant value=[0, 1] %r: f32[2] = cast %a to=f32", "0 1");
+    gives("%a: f32[4] = constant value=[1.9, -1.9, 3e19, 9223372036854775808] %r: u64[4] = cast %a "
+          "to=u64",
+          "1 0 -1 -9223372036854775808");
+    gives("%a: f32[4] = constant value=[1.9, -1.9, 3e9, 5e9] %r: u32[4] = cast %a to=u32",
+          "1 0 3000000000 4294967295");
+    gives("%a: u64[2] = constant value=[18446744073709551615, 1] %r: f32[2] = cast %a to=f32",
+          "1.844674e+19 1");
+    gives("%a: u64[2] = constant value=[18446744073709551615, 1] %r: i16[2] = cast %a to=i16",
+          "-1 1");
+    gives("%a: i16[2] = constant value=[-1, 1] %r: u32[2] = cast %a to=u32", "4294967295 1");
+    /* rounded once: 2^62 + 2^38 + 1, which as a double would be a tie */
+    gives("%a: i64[1] = constant value=[4611686293305294849] %r: f32[1] = cast %a to=f32 "
+          "%s: f64[1] = cast %r to=f64 %t: i64[1] = cast %s to=i64",
+          "4611686568183201792");
 }
 
 Test(elementwise, comparisons_and_choice)
@@ -192,6 +244,17 @@ Test(reduce, axes)
     gives("%a: f32[0,2] = constant value=[] %r: f32[2] = reduce_sum %a axes=[0] keep=0", "0 0");
     gives("%a: u8[3] = constant value=[200,100,1] %r: u8[] = reduce_sum %a axes=[0] keep=0", "45");
     gives("%a: i32[3] = constant value=[-5,-9,-7] %r: i32[] = reduce_max %a axes=[0] keep=0", "-5");
+    const char *large = "%a: u64[2] = constant value=[18446744073709551615,9223372036854775808] ";
+    Arena *arena = arena_create();
+    gives(arena_print(arena, "%s%%r: u64[] = reduce_min %%a axes=[0] keep=0", large),
+          "-9223372036854775808");
+    gives(arena_print(arena, "%s%%r: u64[] = reduce_max %%a axes=[0] keep=0", large), "-1");
+    gives(arena_print(arena, "%s%%r: u64[] = reduce_sum %%a axes=[0] keep=0", large),
+          "9223372036854775807");
+    gives("%a: u64[1] = constant value=[18446744073709551615] "
+          "%r: u64[] = reduce_min %a axes=[0] keep=0",
+          "-1");
+    arena_destroy(arena);
 }
 
 Test(reduce, argmax)
@@ -200,6 +263,8 @@ Test(reduce, argmax)
     gives(CUBE "%r: i32[2,2] = argmax %a axis=1", "2 2 2 1");
     gives(CUBE "%r: i32[2,3] = argmax %a axis=2", "1 1 1 1 1 0");
     gives("%a: i32[5] = constant value=[1,7,3,7,0] %r: i32[] = argmax %a axis=0", "1");
+    gives("%a: u64[3] = constant value=[1,9223372036854775809,7] %r: i32[] = argmax %a axis=0",
+          "1");
 }
 
 Test(move, views)

@@ -101,6 +101,10 @@ Test(text, constants_keep_every_bit)
                 "    %7: f32[0,3] = constant value=[]\n"
                 "    %8: f32[0,3] = pad %7 before=[0,0] after=[0,0] interior=[0,0] value=-inf\n"
                 "    %9: f32[0,3] = pad %7 before=[0,0] after=[0,0] interior=[0,0] value=nan\n"
+                "    %10: i16[2] = constant value=[-32768, 32767]\n"
+                "    %11: u16[1] = constant value=[65535]\n"
+                "    %12: u32[1] = constant value=[4294967295]\n"
+                "    %13: u64[2] = constant value=[18446744073709551615, 0]\n"
                 "    return\n"
                 "  }\n"
                 "}\n");
@@ -183,6 +187,12 @@ Test(text, types_must_agree)
 Test(text, constants_must_fit)
 {
     says(BODY("    %0: u8[2] = constant value=[0, 256]\n    return %x"), "t:4:36: 256 is no u8");
+    says(BODY("    %0: i16[1] = constant value=[32768]\n    return %x"), "t:4:34: 32768 is no i16");
+    says(BODY("    %0: u32[1] = constant value=[-1]\n    return %x"), "t:4:34: -1 is no u32");
+    says(BODY("    %0: u64[1] = constant value=[-1]\n    return %x"),
+         "t:4:34: expected a number that is not negative instead of \"-\"");
+    says(BODY("    %0: u64[1] = constant value=[18446744073709551616]\n    return %x"),
+         "t:4:34: this number is too large");
     says(BODY("    %0: i32[1] = constant value=[0.5]\n    return %x"),
          "t:4:34: this is no integer");
     says(BODY("    %0: i64[1] = constant value=[9223372036854775808]\n    return %x"),

@@ -1,6 +1,7 @@
 /* Readers of data: what they accept, and the exact text for what they refuse. */
 #include "runtime_helpers.h"
 
+#include "runtime/convert.h"
 #include "runtime/dataset.h"
 #include "runtime/number.h"
 #include "runtime/tensor_file_csv.h"
@@ -211,10 +212,55 @@ Test(runtime_data, npy_of_every_type)
               sizeof i64);
     write_npy("u8", "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }", u8, sizeof u8);
     write_npy("i8", "{'descr': '|i1', 'fortran_order': False, 'shape': (2, 3), }", u8, sizeof u8);
-    static const char *const files[] = {"f32", "f64", "i32", "i64", "u8", "i8"};
+    static const uint16_t u16[] = {1, 2, 3, 4, 5, 6};
+    static const uint64_t u64[] = {1, 2, 3, 4, 5, 6};
+    write_npy("i16", "{'descr': '<i2', 'fortran_order': False, 'shape': (2, 3), }", u16,
+              sizeof u16);
+    write_npy("u16", "{'descr': '<u2', 'fortran_order': False, 'shape': (2, 3), }", u16,
+              sizeof u16);
+    write_npy("u32", "{'descr': '<u4', 'fortran_order': False, 'shape': (2, 3), }", i32,
+              sizeof i32);
+    write_npy("u64", "{'descr': '<u8', 'fortran_order': False, 'shape': (2, 3), }", u64,
+              sizeof u64);
+    static const char *const files[] = {"f32", "f64", "i32", "i64", "u8",
+                                        "i8",  "i16", "u16", "u32", "u64"};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         accept_rows(files[i], "l64");
         accept_rows(files[i], "l8");
+    }
+}
+
+/* From the ends of one type to another, whose own ends are checked before. */
+Test(runtime_data, integers_become_each_other)
+{
+    static const int64_t dims[] = {1};
+    static const struct {
+        int32_t type;
+        double least, most;
+    } cases[] = {
+        {INGOT_I8, -128, 127},
+        {INGOT_U8, 0, 255},
+        {INGOT_I16, -32768, 32767},
+        {INGOT_U16, 0, 65535},
+        {INGOT_I32, -0x1p31, 0x1p31 - 1},
+        {INGOT_U32, 0, 0x1p32 - 1},
+        {INGOT_I64, -0x1p53, 0x1p53},
+        {INGOT_U64, 0, 0x1p53},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        IngotTensor tensor = {.name = "x", .dims = dims, .rank = 1, .type = cases[i].type};
+        for (int end = 0; end < 2; end++) {
+            double value = end ? cases[i].most : cases[i].least, back;
+            double outside = value + (end ? 1 : -1);
+            uint64_t memory = 0;
+            Failure failure = {""};
+            cr_assert(convert_check(&value, INGOT_F64, &tensor, 1, 1, "x.npy", &failure));
+            convert_elements(&value, INGOT_F64, &memory, cases[i].type, 1);
+            convert_elements(&memory, cases[i].type, &back, INGOT_F64, 1);
+            cr_assert_eq(back, value);
+            if (fabs(value) < 0x1p53)
+                cr_assert_not(convert_check(&outside, INGOT_F64, &tensor, 1, 1, "x.npy", &failure));
+        }
     }
 }
 
