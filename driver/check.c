@@ -107,7 +107,9 @@ static int check_model(const Options *options)
     if (!build_both(&check))
         return 1;
     create_states(&check);
-    bool done = probe_create(&check.probe, &check.compiled) && check_functions(&check);
+    bool samples = options->bindings->samples != NULL;
+    bool done = probe_create(&check.probe, &check.compiled) &&
+                (samples ? check_samples(&check) : check_functions(&check));
     probe_remove(&check.probe);
     if (!done)
         return 1;

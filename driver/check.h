@@ -5,6 +5,7 @@
 
 #include "driver/compile.h"
 #include "driver/probe.h"
+#include "driver/tolerance.h"
 
 typedef struct Check {
     Arena *arena; /* of one call */
@@ -22,5 +23,34 @@ typedef struct Check {
  * random inputs: prints how it went, counts in check->wrong what differs, and leaves the
  * evaluator's states in check->states. False when the compiled model could not be run. */
 bool check_call(Check *check, int function_index, int number);
+
+typedef struct CheckTensor { /* an output, or a state after the call */
+    const char *what, *name;
+    Value got, exact, rounded;
+    double depth, noise; /* as tolerance.h has them */
+    Difference difference;
+} CheckTensor;
+
+typedef struct CheckCall {
+    const Function *function;
+    int number; /* in the descriptor */
+    Value *inputs;
+    CheckTensor *tensors; /* the outputs, then the states */
+    int tensor_count;
+} CheckCall;
+
+/* Parts of it. Lists outputs and states of call->function in call->tensors. */
+void check_call_list(const Check *check, CheckCall *call);
+/* Runs the compiled model on call->inputs and check->states, with threads twice, and fills
+ * tensors[].got. False when it could not be run. */
+bool check_call_run(Check *check, const CheckCall *call);
+/* The same, and the evaluator; fills tensors[].difference. */
+bool check_call_compare(Check *check, CheckCall *call);
+const char *check_shown_number(Arena *arena, const TensorType *type, double number);
+const char *check_shown_place(Arena *arena, const TensorType *type, int64_t element);
+
+/* check_samples.c: `infer` on the tensors in the files of a folder, compared with those it says
+ * come out. */
+bool check_samples(Check *check);
 
 #endif

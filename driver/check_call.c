@@ -10,24 +10,8 @@
 #include <string.h>
 
 #include "driver/check.h"
-#include "driver/tolerance.h"
 
 enum { NUDGES = 16 };
-
-typedef struct Tensor { /* an output, or a state after the call */
-    const char *what, *name;
-    Value got, exact, rounded;
-    double depth, noise; /* as tolerance.h has them */
-    Difference difference;
-} Tensor;
-
-typedef struct CallOf {
-    const Function *function;
-    int number; /* in the descriptor */
-    Value *inputs;
-    Tensor *tensors; /* the outputs, then the states */
-    int tensor_count;
-} CallOf;
 
 /* --- what goes in --- */
 
@@ -102,7 +86,7 @@ static Value nudged(Check *check, const Value *value, double most)
 
 /* --- the evaluator --- */
 
-static Value *evaluate(const Check *check, const CallOf *call, EvaluatePrecision precision,
+static Value *evaluate(const Check *check, const CheckCall *call, EvaluatePrecision precision,
                        const Value *inputs, Value *states)
 {
     const Function *function = call->function;
@@ -121,26 +105,26 @@ static double depth_of_update(const Function *function, const State *state, cons
     return 0;
 }
 
-static void list_tensors(const Check *check, CallOf *call)
+void check_call_list(const Check *check, CheckCall *call)
 {
     const Function *function = call->function;
     const Program *program = check->plain.model->program;
     const double *depths = tolerance_depths(check->arena, function);
     call->tensors =
-        ARENA_ARRAY(check->arena, Tensor, function->result_count + program->state_count);
+        ARENA_ARRAY(check->arena, CheckTensor, function->result_count + program->state_count);
     for (int i = 0; i < function->result_count; i++)
         call->tensors[call->tensor_count++] =
-            (Tensor){.what = "output",
-                     .name = function->results[i].name,
-                     .depth = depths[node_resolve(function->results[i].node)->id]};
+            (CheckTensor){.what = "output",
+                          .name = function->results[i].name,
+                          .depth = depths[node_resolve(function->results[i].node)->id]};
     for (int i = 0; i < program->state_count; i++)
         call->tensors[call->tensor_count++] =
-            (Tensor){.what = "state",
-                     .name = program->states[i]->name,
-                     .depth = depth_of_update(function, program->states[i], depths)};
+            (CheckTensor){.what = "state",
+                          .name = program->states[i]->name,
+                          .depth = depth_of_update(function, program->states[i], depths)};
 }
 
-static void evaluate_both_ways(Check *check, CallOf *call)
+static void evaluate_both_ways(Check *check, CheckCall *call)
 {
     Value *exact = evaluate(check, call, EVALUATE_F64, call->inputs, read_states(check));
     Value *rounded = evaluate(check, call, EVALUATE_F32, call->inputs, read_states(check));
@@ -151,7 +135,7 @@ static void evaluate_both_ways(Check *check, CallOf *call)
     }
 }
 
-static void evaluate_nudged(Check *check, CallOf *call, double most)
+static void evaluate_nudged(Check *check, CheckCall *call, double most)
 {
     Arena *outer = check->arena;
     check->arena = arena_create();
@@ -167,7 +151,7 @@ static void evaluate_nudged(Check *check, CallOf *call, double most)
     Value *exact = evaluate(check, call, EVALUATE_F64, inputs, states);
     Value *rounded = evaluate(check, call, EVALUATE_F32, inputs, same);
     for (int i = 0; i < call->tensor_count; i++) {
-        Tensor *t = &call->tensors[i];
+        CheckTensor *t = &call->tensors[i];
         t->noise = fmax(t->noise, tolerance_distance(&t->exact, &exact[i]));
         t->noise = fmax(t->noise, tolerance_distance(&exact[i], &rounded[i]));
     }
@@ -178,7 +162,7 @@ static void evaluate_nudged(Check *check, CallOf *call, double most)
 /* --- the compiled model --- */
 
 /* The call as probe.c reads it. */
-static Text write_call(const Check *check, const CallOf *call)
+static Text write_call(const Check *check, const CheckCall *call)
 {
     const Program *program = check->plain.model->program;
     Text text = text_create(check->arena);
@@ -195,7 +179,7 @@ static Text write_call(const Check *check, const CallOf *call)
     return text;
 }
 
-static void read_results(const Check *check, const CallOf *call, const char *bytes, size_t size)
+static void read_results(const Check *check, const CheckCall *call, const char *bytes, size_t size)
 {
     for (int i = 0; i < call->tensor_count; i++) {
         TensorType type = call->tensors[i].exact.type;
@@ -212,7 +196,7 @@ static void read_results(const Check *check, const CallOf *call, const char *byt
 }
 
 /* Runs the compiled model; with threads, twice, and both must agree. */
-static bool run_compiled(Check *check, const CallOf *call)
+bool check_call_run(Check *check, const CheckCall *call)
 {
     Text text = write_call(check, call);
     size_t size, size_of_two;
@@ -235,23 +219,23 @@ static bool run_compiled(Check *check, const CallOf *call)
 
 /* --- comparing --- */
 
-static bool compare(const CallOf *call)
+static bool compare(const CheckCall *call)
 {
     bool agree = true;
     for (int i = 0; i < call->tensor_count; i++) {
-        Tensor *t = &call->tensors[i];
+        CheckTensor *t = &call->tensors[i];
         t->difference = tolerance_compare(&t->got, &t->exact, &t->rounded, t->depth, t->noise);
         agree = agree && !t->difference.wrong;
     }
     return agree;
 }
 
-static const char *shown_number(Arena *arena, const TensorType *type, double number)
+const char *check_shown_number(Arena *arena, const TensorType *type, double number)
 {
     return arena_print(arena, element_is_float(type->element) ? "%.9g" : "%.0f", number);
 }
 
-static const char *shown_place(Arena *arena, const TensorType *type, int64_t element)
+const char *check_shown_place(Arena *arena, const TensorType *type, int64_t element)
 {
     const char *place = "";
     for (int i = type->rank - 1; i >= 0; i--) {
@@ -262,15 +246,15 @@ static const char *shown_place(Arena *arena, const TensorType *type, int64_t ele
     return place;
 }
 
-static void report_wrong(const Check *check, const CallOf *call, const Tensor *tensor)
+static void report_wrong(const Check *check, const CheckCall *call, const CheckTensor *tensor)
 {
     const Difference *difference = &tensor->difference;
     const TensorType *type = &tensor->exact.type;
     printf("%s: %s %s[%s] is %s, the evaluator says %s; %.2g apart, %.2g allowed\n",
            call->function->name, tensor->what, tensor->name,
-           shown_place(check->arena, type, difference->element),
-           shown_number(check->arena, type, difference->got),
-           shown_number(check->arena, type, difference->want), difference->largest,
+           check_shown_place(check->arena, type, difference->element),
+           check_shown_number(check->arena, type, difference->got),
+           check_shown_number(check->arena, type, difference->want), difference->largest,
            difference->allowed);
 }
 
@@ -280,11 +264,11 @@ static double share_of(const Difference *difference)
     return difference->allowed > 0 ? difference->largest / difference->allowed : 0;
 }
 
-static void report(Check *check, const CallOf *call)
+static void report(Check *check, const CheckCall *call)
 {
-    const Tensor *worst = NULL;
+    const CheckTensor *worst = NULL;
     for (int i = 0; i < call->tensor_count; i++) {
-        const Tensor *tensor = &call->tensors[i];
+        const CheckTensor *tensor = &call->tensors[i];
         if (tensor->difference.wrong) {
             check->wrong++;
             report_wrong(check, call, tensor);
@@ -305,19 +289,26 @@ static void report(Check *check, const CallOf *call)
         printf("equal\n");
 }
 
+bool check_call_compare(Check *check, CheckCall *call)
+{
+    evaluate_both_ways(check, call);
+    if (!check_call_run(check, call))
+        return false;
+    for (int nudges = 0; !compare(call) && nudges < NUDGES; nudges++)
+        evaluate_nudged(check, call, 0x1p-23 * (double)(1 << nudges / 2));
+    return true;
+}
+
 bool check_call(Check *check, int function_index, int number)
 {
-    CallOf call = {.function = check->plain.model->program->functions[function_index],
-                   .number = number};
+    CheckCall call = {.function = check->plain.model->program->functions[function_index],
+                      .number = number};
     call.inputs = ARENA_ARRAY(check->arena, Value, call.function->input_count);
     for (int i = 0; i < call.function->input_count; i++)
         call.inputs[i] = random_input(check, call.function, call.function->inputs[i]);
-    list_tensors(check, &call);
-    evaluate_both_ways(check, &call);
-    if (!run_compiled(check, &call))
+    check_call_list(check, &call);
+    if (!check_call_compare(check, &call))
         return false;
-    for (int nudges = 0; !compare(&call) && nudges < NUDGES; nudges++)
-        evaluate_nudged(check, &call, 0x1p-23 * (double)(1 << nudges / 2));
     report(check, &call);
     for (int i = call.function->result_count; i < call.tensor_count; i++)
         value_write(&call.tensors[i].rounded, check->states[i - call.function->result_count]);

@@ -247,9 +247,22 @@ static bool set_constant(Options *options, const char *name, const char *value)
     if (bindings_full(options, name, b->constant_count))
         return false;
     ConstBinding *constant = &b->constants[b->constant_count];
-    constant->path = split_binding(options, name, value, "NAME=FILE", &constant->name);
-    b->constant_count += constant->path != NULL;
-    return constant->path != NULL;
+    if (options->command == COMMAND_CHECK && !strchr(value, '=')) { /* as --inputs has it */
+        constant->name = value;
+    } else {
+        constant->path = split_binding(options, name, value, "NAME=FILE", &constant->name);
+        if (!constant->path)
+            return false;
+    }
+    b->constant_count++;
+    return true;
+}
+
+static bool set_samples(Options *options, const char *name, const char *value)
+{
+    (void)name;
+    options->bindings->samples = value;
+    return true;
 }
 
 static bool set_jobs(Options *options, const char *name, const char *value)
@@ -400,7 +413,9 @@ static const OptionRow rows[] = {
     {"--dim", "NAME=N[,N…]", ALL_COMMANDS, set_dim,
      "size of a dimension that an ONNX model leaves open; several make several functions"},
     {"--const", "NAME=FILE", ALL_COMMANDS, set_constant,
-     "an input of an ONNX model that always has this value: .npy, or a tensor as .pb"},
+     "an input of an ONNX model that always has this value: .npy, or a tensor as .pb; check: without =FILE that of --inputs"},
+    {"--inputs", "DIR", COMMAND_CHECK, set_samples,
+     "run an ONNX model on the tensors in_NAME.npy or input_N.pb of this folder, and compare with its out_NAME.npy or output_N.pb"},
     {"--threads", "WAY", COMPARING_COMMANDS, set_threads,
      "pthreads (default), openmp, none, or host: the threads of the program that loads the library"},
     {"--weights", "WHERE", COMMAND_BUILD, set_weights,

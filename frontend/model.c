@@ -2,6 +2,7 @@
 #include "frontend/model.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "frontend/json_model.h"
 #include "frontend/onnx/onnx_model.h"
@@ -34,4 +35,23 @@ Model *model_read(Arena *arena, Diag *diag, const char *path, const ModelOptions
     if (ends_with(path, ".onnx"))
         return onnx_model_read(arena, diag, path, options);
     return refuse_bindings(diag, options) ? json_model_read(arena, diag, path, options) : NULL;
+}
+
+/* "serving_default:0" as "serving_default_0" */
+static const char *file_part(Arena *arena, const char *name)
+{
+    char *part = arena_copy_text(arena, name);
+    for (char *c = part; *c; c++)
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+              *c == '_' || *c == '-' || *c == '.'))
+            *c = '_';
+    return part;
+}
+
+const char *sample_file(Arena *arena, const char *folder, bool output, int number, const char *name)
+{
+    const char *what = output ? "out" : "in";
+    const char *named = arena_print(arena, "%s/%s_%s.npy", folder, what, file_part(arena, name));
+    const char *numbered = arena_print(arena, "%s/%sput_%d.pb", folder, what, number);
+    return access(named, R_OK) == 0 ? named : access(numbered, R_OK) == 0 ? numbered : NULL;
 }

@@ -34,7 +34,7 @@ typedef struct DimBinding { /* --dim NAME=1,8,32 */
 } DimBinding;
 
 typedef struct ConstBinding { /* --const NAME=FILE */
-    const char *name, *path;
+    const char *name, *path;  /* path NULL: as the samples have it */
     bool used;
 } ConstBinding;
 
@@ -43,6 +43,8 @@ typedef struct Bindings {
     DimBinding dims[BINDING_LIMIT];
     ConstBinding constants[BINDING_LIMIT];
     int shape_count, dim_count, constant_count;
+    const char *samples; /* a folder with tensors for the inputs, whose shapes count where the model
+                            leaves them open; NULL: none */
 } Bindings;
 
 typedef struct ModelOptions {
@@ -55,6 +57,13 @@ typedef struct ModelOptions {
     Bindings *bindings;  /* NULL: none */
 } ModelOptions;
 
+/* A result of `infer` that is only so long as another result says, along one axis; the rest of it
+ * is nought. */
+typedef struct ResultLength {
+    const char *result, *length;
+    int axis;
+} ResultLength;
+
 typedef struct Model {
     Program *program;
     Recipe *recipe; /* NULL when the description has no "train" */
@@ -62,10 +71,21 @@ typedef struct Model {
     int label_count;
     LayerSummary *layers;
     int layer_count;
+    const char **input_names; /* all inputs of an ONNX model, those bound to a constant too */
+    int input_count;
+    const char **output_names;
+    int output_count;
+    ResultLength *lengths;
+    int length_count;
 } Model;
 
 /* Reads a model of any format that there is: what ends in ".onnx" as that, the rest as a
  * description in JSON. NULL and errors in `diag` otherwise. */
 Model *model_read(Arena *arena, Diag *diag, const char *path, const ModelOptions *options);
+
+/* The file in `folder` that holds the tensor for an input ("in", "input") or what comes out ("out",
+ * "output"), by name or by number: in_NAME.npy or input_3.pb. NULL when there is none. */
+const char *sample_file(Arena *arena, const char *folder, bool output, int number,
+                        const char *name);
 
 #endif

@@ -97,7 +97,10 @@ static bool is_free(const OnnxReader *reader, const Onnx__ValueInfoProto *input)
 static void find_batch(const OnnxReader *reader, Choices *choices)
 {
     const Onnx__GraphProto *graph = reader->proto->graph;
+    const Bindings *b = reader->options->bindings;
     bool all_one = true, any = false;
+    if (b && b->samples)
+        return; /* as many rows as the samples have */
     for (size_t i = 0; i < graph->n_input; i++) {
         const Onnx__TensorShapeProto *shape = shape_of(graph->input[i]);
         if (!is_free(reader, graph->input[i]) || !shape || shape->n_dim == 0)
@@ -222,6 +225,32 @@ static bool said_type(OnnxReader *reader, const Onnx__ValueInfoProto *input, Sha
                               shown_shape(reader, shape));
 }
 
+int onnx_input_number(const OnnxReader *reader, const Onnx__ValueInfoProto *input)
+{
+    const Onnx__GraphProto *graph = reader->proto->graph;
+    int number = 0;
+    for (size_t i = 0; graph->input[i] != input; i++)
+        number += !onnx_is_initializer(graph, graph->input[i]->name);
+    return number;
+}
+
+/* The shape of the tensor that is there for input `number`; NULL: none. */
+static ShapeBinding *sample_shape(OnnxReader *reader, const Onnx__ValueInfoProto *input, int number)
+{
+    Bindings *b = reader->options->bindings;
+    const char *folder = b ? b->samples : NULL;
+    const char *path =
+        folder ? sample_file(reader->arena, folder, false, number, input->name) : NULL;
+    TensorType type;
+    const void *data;
+    if (!path || !onnx_value_file_read(reader->diag, path, &type, &data))
+        return NULL;
+    ShapeBinding *shape = ARENA_NEW(reader->arena, ShapeBinding);
+    *shape = (ShapeBinding){.name = input->name, .rank = type.rank};
+    memcpy(shape->dims, type.dims, sizeof shape->dims);
+    return shape;
+}
+
 bool onnx_input_type(OnnxReader *reader, const Choices *choices, const Choice *choice,
                      const Onnx__ValueInfoProto *input, TensorType *type)
 {
@@ -229,6 +258,8 @@ bool onnx_input_type(OnnxReader *reader, const Choices *choices, const Choice *c
     if (!element_type(reader, input, type))
         return false;
     ShapeBinding *said = find_shape(reader, input->name);
+    if (!said && !choices->has_batch)
+        said = sample_shape(reader, input, onnx_input_number(reader, input));
     if (said)
         return said_type(reader, input, said, type);
     const Onnx__TensorShapeProto *shape = shape_of(input);

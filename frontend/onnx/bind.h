@@ -32,6 +32,9 @@ bool onnx_choices(OnnxReader *reader, Choices *choices);
 bool onnx_input_type(OnnxReader *reader, const Choices *choices, const Choice *choice,
                      const Onnx__ValueInfoProto *input, TensorType *type);
 
+/* Its number among the inputs that are no initialisers. */
+int onnx_input_number(const OnnxReader *reader, const Onnx__ValueInfoProto *input);
+
 /* Every binding has been used; an error that lists what there is, otherwise. */
 bool onnx_bindings_used(OnnxReader *reader);
 

@@ -30,12 +30,21 @@ static bool list_functions(OnnxReader *r)
 /* ---- one function of the program ---- */
 
 /* The number of a tensor in a file, given by --const. */
-static Node *constant_input(OnnxReader *r, Function *f, ConstBinding *binding)
+static Node *constant_input(OnnxReader *r, Function *f, ConstBinding *binding,
+                            const Onnx__ValueInfoProto *input)
 {
     TensorType type;
     const void *data;
+    const char *samples = r->options->bindings->samples, *path = binding->path;
     binding->used = true;
-    if (!onnx_value_file_read(r->diag, binding->path, &type, &data))
+    if (!path && samples)
+        path = sample_file(r->arena, samples, false, onnx_input_number(r, input), binding->name);
+    if (!path) {
+        diag_error(r->diag, "--const", "there is no tensor for \"%s\" to take its value from",
+                   binding->name);
+        return NULL;
+    }
+    if (!onnx_value_file_read(r->diag, path, &type, &data))
         return NULL;
     return graph_constant(f, type, data);
 }
@@ -51,10 +60,20 @@ static bool add_input(OnnxReader *r, OnnxScope *scope, const Choices *choices, c
     if (!constant && onnx_is_initializer(r->proto->graph, name))
         return true; /* an initialiser that could be replaced */
     if (constant)
-        value->node = constant_input(r, scope->f, constant);
+        value->node = constant_input(r, scope->f, constant, input);
     else if (onnx_input_type(r, choices, choice, input, &type))
         value->node = graph_input(scope->f, name, type);
     return value->node && onnx_scope_add(r, scope, r->path, value);
+}
+
+static void add_length(OnnxReader *r, Function *f, const OnnxValue *value, const char *name)
+{
+    const char *length = arena_print(r->arena, "%s.length", name);
+    function_add_result(f, length, value->length);
+    r->lengths =
+        arena_grow(r->arena, r->lengths, r->length_count, &r->length_capacity, sizeof *r->lengths);
+    if (!r->summarized) /* the first walk */
+        r->lengths[r->length_count++] = (ResultLength){name, length, value->length_axis};
 }
 
 /* A result is named as in the model; weights and sequences cannot be any. */
@@ -70,7 +89,7 @@ static bool add_result(OnnxReader *r, OnnxScope *scope, const Onnx__ValueInfoPro
         return diag_error(r->diag, place, "is a sequence or an optional without value, no tensor");
     function_add_result(scope->f, name, node);
     if (value->length)
-        function_add_result(scope->f, arena_print(r->arena, "%s.length", name), value->length);
+        add_length(r, scope->f, value, name);
     return true;
 }
 
@@ -108,6 +127,18 @@ static bool read_model(OnnxReader *r)
     return onnx_bindings_used(r);
 }
 
+static void name_tensors(OnnxReader *r, Model *model)
+{
+    const Onnx__GraphProto *graph = r->proto->graph;
+    model->input_names = ARENA_ARRAY(r->arena, const char *, graph->n_input);
+    model->output_names = ARENA_ARRAY(r->arena, const char *, graph->n_output);
+    for (size_t i = 0; i < graph->n_input; i++)
+        if (!onnx_is_initializer(graph, graph->input[i]->name))
+            model->input_names[model->input_count++] = graph->input[i]->name;
+    for (size_t i = 0; i < graph->n_output; i++)
+        model->output_names[model->output_count++] = graph->output[i]->name;
+}
+
 Model *onnx_model_read(Arena *arena, Diag *diag, const char *path, const ModelOptions *options)
 {
     OnnxReader *r = ARENA_NEW(arena, OnnxReader);
@@ -124,6 +155,11 @@ Model *onnx_model_read(Arena *arena, Diag *diag, const char *path, const ModelOp
     if (!read_model(r) || !diag_ok(diag))
         return NULL;
     Model *model = ARENA_NEW(arena, Model);
-    *model = (Model){.program = r->program, .layers = r->layers, .layer_count = r->layer_count};
+    *model = (Model){.program = r->program,
+                     .layers = r->layers,
+                     .layer_count = r->layer_count,
+                     .lengths = r->lengths,
+                     .length_count = r->length_count};
+    name_tensors(r, model);
     return model;
 }

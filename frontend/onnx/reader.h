@@ -32,6 +32,8 @@ struct OnnxReader {
     LayerSummary *layers; /* made in the first walk */
     int layer_count, layer_capacity;
     bool summarized;
+    ResultLength *lengths;
+    int length_count, length_capacity;
 };
 
 /* graph.c: the nodes of a list, in the scope. */

@@ -51,7 +51,8 @@ Make a native program or library of a model.
   --dim=NAME=N[,N…]         size of a dimension that an ONNX model leaves open;
                             several make several functions
   --const=NAME=FILE         an input of an ONNX model that always has this
-                            value: .npy, or a tensor as .pb
+                            value: .npy, or a tensor as .pb; check: without
+                            =FILE that of --inputs
   --threads=WAY             pthreads (default), openmp, none, or host: the
                             threads of the program that loads the library
   --weights=WHERE           embed (default) or beside: in OUT.safetensors, which
@@ -93,7 +94,8 @@ Layers, shapes, parameters, multiply-adds and memory.
   --dim=NAME=N[,N…]         size of a dimension that an ONNX model leaves open;
                             several make several functions
   --const=NAME=FILE         an input of an ONNX model that always has this
-                            value: .npy, or a tensor as .pb
+                            value: .npy, or a tensor as .pb; check: without
+                            =FILE that of --inputs
   --threads=WAY             pthreads (default), openmp, none, or host: the
                             threads of the program that loads the library
   --freeze                  weights become constants of the code: faster, and
@@ -125,7 +127,11 @@ Build, run, and compare with the evaluator.
   --dim=NAME=N[,N…]         size of a dimension that an ONNX model leaves open;
                             several make several functions
   --const=NAME=FILE         an input of an ONNX model that always has this
-                            value: .npy, or a tensor as .pb
+                            value: .npy, or a tensor as .pb; check: without
+                            =FILE that of --inputs
+  --inputs=DIR              run an ONNX model on the tensors in_NAME.npy or
+                            input_N.pb of this folder, and compare with its
+                            out_NAME.npy or output_N.pb
   --threads=WAY             pthreads (default), openmp, none, or host: the
                             threads of the program that loads the library
   --freeze                  weights become constants of the code: faster, and
@@ -158,7 +164,8 @@ Build, run, and print where the time goes.
   --dim=NAME=N[,N…]         size of a dimension that an ONNX model leaves open;
                             several make several functions
   --const=NAME=FILE         an input of an ONNX model that always has this
-                            value: .npy, or a tensor as .pb
+                            value: .npy, or a tensor as .pb; check: without
+                            =FILE that of --inputs
   --freeze                  weights become constants of the code: faster, and
                             nothing can replace them
   --winograd=WHEN           auto (default) or no: 3x3 convolutions with fewer
