@@ -112,8 +112,8 @@ static void print_functions(Arena *arena, const Module *module)
 static int64_t most(const Module *module, bool scratch)
 {
     int64_t largest = 0;
-    for (int i = 0; i < module->schedule_count; i++) {
-        const Schedule *schedule = module->schedules[i];
+    for (int i = module->prepare ? -1 : 0; i < module->schedule_count; i++) {
+        const Schedule *schedule = i < 0 ? module->prepare : module->schedules[i];
         int64_t bytes = scratch ? schedule->scratch_bytes : schedule->arena_bytes;
         largest = bytes > largest ? bytes : largest;
     }

@@ -87,8 +87,9 @@ static Value node_value(Arena *arena, EvaluatePrecision precision, const Node *n
     return node_evaluate(arena, precision, node, in);
 }
 
-void graph_evaluate(Arena *arena, EvaluatePrecision precision, const Function *function,
-                    const Value *inputs, Value *states, Value *results)
+/* The values of all nodes, by id. */
+static Value *all_values(Arena *arena, EvaluatePrecision precision, const Function *function,
+                         const Value *inputs, const Value *states, const Value *derived)
 {
     Value *values = ARENA_ARRAY(arena, Value, function->node_count);
     for (int i = 0; i < function->input_count; i++)
@@ -98,10 +99,39 @@ void graph_evaluate(Arena *arena, EvaluatePrecision precision, const Function *f
         if (node->id != i)
             INGOT_BUG("@%s is not numbered", function->name);
         if (node->op == OP_state)
-            values[i] = states[node->attr.state->index];
+            values[i] = (node->attr.state->derived ? derived : states)[node->attr.state->index];
         else if (node->op != OP_input)
             values[i] = node_value(arena, precision, node, values);
     }
+    return values;
+}
+
+static bool reads_derived(const Function *function)
+{
+    for (int i = 0; i < function->node_count; i++)
+        if (function->nodes[i]->op == OP_state && function->nodes[i]->attr.state->derived)
+            return true;
+    return false;
+}
+
+static Value *derived_values(Arena *arena, EvaluatePrecision precision, const Program *program,
+                             const Value *states)
+{
+    const Function *prepare = program->prepare;
+    Value *values = all_values(arena, precision, prepare, NULL, states, NULL);
+    Value *derived = ARENA_ARRAY(arena, Value, program->derived_count);
+    for (int i = 0; i < prepare->update_count; i++)
+        derived[prepare->updates[i].state->index] = values[prepare->updates[i].node->id];
+    return derived;
+}
+
+void graph_evaluate(Arena *arena, EvaluatePrecision precision, const Function *function,
+                    const Value *inputs, Value *states, Value *results)
+{
+    Value *derived = reads_derived(function)
+                         ? derived_values(arena, precision, function->program, states)
+                         : NULL;
+    Value *values = all_values(arena, precision, function, inputs, states, derived);
     for (int i = 0; i < function->result_count; i++)
         results[i] = values[function->results[i].node->id];
     for (int i = 0; i < function->update_count; i++) /* after every read: states are functional */

@@ -23,7 +23,7 @@ Program *program_create(Arena *arena, Diag *diag, const char *name)
     return program;
 }
 
-State *program_add_state(Program *program, const char *name, TensorType type)
+static State *create_state(Program *program, const char *name, TensorType type)
 {
     if (program_find_state(program, name)) {
         diag_error(program->diag, NULL, "there are two states named \"%s\"", name);
@@ -32,26 +32,65 @@ State *program_add_state(Program *program, const char *name, TensorType type)
     State *state = ARENA_NEW(program->arena, State);
     state->name = arena_copy_text(program->arena, name);
     state->type = type;
-    state->index = program->state_count;
-    program->states = arena_grow(program->arena, program->states, program->state_count,
-                                 &program->state_capacity, sizeof *program->states);
-    program->states[program->state_count++] = state;
     return state;
 }
 
-State *program_find_state(const Program *program, const char *name)
+State *program_add_state(Program *program, const char *name, TensorType type)
 {
-    for (int i = 0; i < program->state_count; i++)
-        if (strcmp(program->states[i]->name, name) == 0)
-            return program->states[i];
-    return NULL;
+    State *state = create_state(program, name, type);
+    if (!state)
+        return NULL;
+    state->index = program->state_count;
+    program->states = arena_grow(program->arena, program->states, program->state_count,
+                                 &program->state_capacity, sizeof *program->states);
+    return program->states[program->state_count++] = state;
 }
 
-Function *program_add_function(Program *program, const char *name)
+static Function *create_function(Program *program, const char *name)
 {
     Function *function = ARENA_NEW(program->arena, Function);
     function->program = program;
     function->name = arena_copy_text(program->arena, name);
+    return function;
+}
+
+Function *program_prepare(Program *program)
+{
+    if (!program->prepare)
+        program->prepare = create_function(program, "prepare");
+    return program->prepare;
+}
+
+State *program_add_derived(Program *program, const char *name, TensorType type)
+{
+    State *state = create_state(program, name, type);
+    if (!state)
+        return NULL;
+    state->derived = true;
+    state->index = program->derived_count;
+    program->derived = arena_grow(program->arena, program->derived, program->derived_count,
+                                  &program->derived_capacity, sizeof *program->derived);
+    program_prepare(program);
+    return program->derived[program->derived_count++] = state;
+}
+
+static State *find_named(State *const *states, int count, const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(states[i]->name, name) == 0)
+            return states[i];
+    return NULL;
+}
+
+State *program_find_state(const Program *program, const char *name)
+{
+    State *state = find_named(program->states, program->state_count, name);
+    return state ? state : find_named(program->derived, program->derived_count, name);
+}
+
+Function *program_add_function(Program *program, const char *name)
+{
+    Function *function = create_function(program, name);
     program->functions = arena_grow(program->arena, program->functions, program->function_count,
                                     &program->function_capacity, sizeof *program->functions);
     program->functions[program->function_count++] = function;

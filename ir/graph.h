@@ -16,6 +16,16 @@
  * batch; there is one `input` node for each parameter of the function. A state read by a `state`
  * node is its value from before the call; all updates take effect together at its end.
  *
+ * What an inference function computes of states alone need not be computed in every call: passes/
+ * derive.c makes it a derived state, a value that `prepare` computes from the others.
+ *
+ *       derived %w.scaled: f32[64,10]
+ *       prepare() -> () {
+ *         …
+ *         update %w.scaled <- %3
+ *         return
+ *       }
+ *
  * Building: graph_NAME() for each operation below, or graph_node() for any row of ops.def. They
  * compute the type by the row's shape rule; a rule that is violated is reported to the function's
  * Diag at the place set by `function->place` and NULL is returned. A NULL input gives a NULL output
@@ -75,7 +85,8 @@ struct State {
     bool frozen;
     const void *value; /* dense array known at build time, or NULL: initialize() gives it */
     const char *place;
-    int index; /* position in program->states */
+    bool derived; /* from other states, by program->prepare: in no checkpoint */
+    int index;    /* position in program->states, or in program->derived */
 };
 
 struct Node {
@@ -122,6 +133,9 @@ struct Program {
     const char *name;
     State **states;
     int state_count, state_capacity;
+    State **derived;
+    int derived_count, derived_capacity;
+    Function *prepare; /* updates all derived states, and nothing else; NULL when there are none */
     Function **functions;
     int function_count, function_capacity;
     int random_streams; /* number of the next `random` node */
@@ -161,7 +175,10 @@ const AttrKey *op_attributes(Op op, int *count);
 Program *program_create(Arena *arena, Diag *diag, const char *name);
 /* A new state; NULL and an error when the name is taken. */
 State *program_add_state(Program *program, const char *name, TensorType type);
-State *program_find_state(const Program *program, const char *name);
+/* The same for one that program->prepare is to update. */
+State *program_add_derived(Program *program, const char *name, TensorType type);
+Function *program_prepare(Program *program); /* program->prepare, made if need be */
+State *program_find_state(const Program *program, const char *name); /* derived ones too */
 Function *program_add_function(Program *program, const char *name);
 Function *program_find_function(const Program *program,
                                 const char *name); /* the first of that name */

@@ -258,11 +258,12 @@ typedef struct Module { /* all that codegen needs */
     int64_t constant_bytes;
     int64_t *state_offsets; /* by State.index, 64-byte aligned */
     int64_t state_bytes;
-    /* Weights in the layout kernels want them: made anew when states have changed, before the next
-     * call of a function that changes none. Lies behind the state block. NULL when there is no such
-     * thing. */
+    /* Derived states, and weights in the layout kernels want them: made anew when states have
+     * changed, before the next call of a function that changes none. Lies behind the state block.
+     * NULL when there is no such thing. */
     Schedule *prepare;
     int64_t prepared_bytes;
+    Slot **derived; /* by State.index of program->derived */
 } Module;
 
 /* Of the repeats that begin at `call` and lie inside `outer` (NULL: anywhere), the outermost; NULL

@@ -458,6 +458,30 @@ static bool parse_state(Parser *p)
     return !reader_accept(r, "=") || (state->value = reader_data(r, &type)) != NULL;
 }
 
+static bool parse_derived(Parser *p)
+{
+    Reader *r = &p->reader;
+    TensorType type;
+    reader_skip(r);
+    const char *at = r->cursor, *name = reader_name(r, '%', "the state's %name");
+    if (!name || !reader_expect(r, ":") || !reader_type(r, &type))
+        return false;
+    if (program_find_state(p->program, name + 1))
+        return reader_error(r, at, "there are two states named \"%s\"", name + 1);
+    program_add_derived(p->program, name + 1, type);
+    return true;
+}
+
+static bool parse_prepare(Parser *p)
+{
+    Reader *r = &p->reader;
+    if (!p->program->prepare)
+        return reader_error(r, r->cursor, "no state is derived that \"prepare\" could make");
+    if (p->program->prepare->update_count)
+        return reader_error(r, r->cursor, "there are two \"prepare\"");
+    return parse_rest(p, p->program->prepare);
+}
+
 static bool parse_program(Parser *p)
 {
     Reader *r = &p->reader;
@@ -476,10 +500,15 @@ static bool parse_program(Parser *p)
     while (!r->failed && !reader_accept(r, "}")) {
         if (reader_accept_word(r, "state"))
             parse_state(p);
+        else if (reader_accept_word(r, "derived"))
+            parse_derived(p);
+        else if (reader_accept_word(r, "prepare"))
+            parse_prepare(p);
         else if (reader_accept_word(r, "fn"))
             parse_function(p);
         else
-            reader_error(r, r->cursor, "expected \"state\", \"fn\" or \"}\"");
+            reader_error(r, r->cursor,
+                         "expected \"state\", \"derived\", \"prepare\", \"fn\" or \"}\"");
     }
     if (!r->failed && !reader_at_end(r))
         reader_error(r, r->cursor, "the program has ended; nothing can follow");

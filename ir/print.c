@@ -284,6 +284,14 @@ static void print_state(const State *state, Text *text)
     text_add(text, "\n");
 }
 
+static void print_derived(const State *state, Text *text)
+{
+    print_name(text, "  derived %", state->name);
+    text_add(text, ": ");
+    print_type(text, &state->type);
+    text_add(text, "\n");
+}
+
 void graph_print(const Program *program, Text *text)
 {
     print_name(text, "program @", program->name);
@@ -292,6 +300,13 @@ void graph_print(const Program *program, Text *text)
     text_add(text, " {\n");
     for (int i = 0; i < program->state_count; i++)
         print_state(program->states[i], text);
+    for (int i = 0; i < program->derived_count; i++)
+        print_derived(program->derived[i], text);
+    if (program->prepare) {
+        text_add(text, "  prepare");
+        print_rest(program->prepare, 2, text);
+        text_add(text, "\n");
+    }
     for (int i = 0; i < program->function_count; i++)
         function_print(program->functions[i], text);
     text_add(text, "}\n");

@@ -1,6 +1,8 @@
 /* Checks what graph.h promises, and reports every violation:
  *
  *   states     unique names, positions, types within the limits
+ *   prepare    has neither parameters nor results, reads no derived states and updates them all;
+ *              nobody else updates one
  *   functions  unique by name and batch; one `input` node for each parameter, names unique
  *   nodes      numbered by position, inputs from earlier in the same function, the type that the
  *              shape rule gives, no replacement left unapplied
@@ -39,11 +41,13 @@ static bool is_member(const Verifier *v, const Node *node)
     return node && node->id >= 0 && node->id < f->node_count && f->nodes[node->id] == node;
 }
 
-static void verify_states(const Verifier *v)
+static void verify_states(const Verifier *v, State *const *states, int count, bool derived)
 {
     const Program *program = v->program;
-    for (int i = 0; i < program->state_count; i++) {
-        const State *state = program->states[i];
+    for (int i = 0; i < count; i++) {
+        const State *state = states[i];
+        if (state->derived != derived)
+            diag_error(v->diag, NULL, "state \"%s\" is in the wrong list", state->name);
         if (state->index != i)
             diag_error(v->diag, NULL, "state \"%s\" says it is number %d, but it is number %d",
                        state->name, state->index, i);
@@ -74,6 +78,13 @@ static bool verify_operands(const Verifier *v, int position, const char *place)
     return true;
 }
 
+static bool is_of_program(const Program *program, const State *state)
+{
+    State *const *states = state->derived ? program->derived : program->states;
+    int count = state->derived ? program->derived_count : program->state_count;
+    return state->index >= 0 && state->index < count && states[state->index] == state;
+}
+
 static void verify_leaf(const Verifier *v, const Node *node, const char *place)
 {
     const Program *program = v->program;
@@ -81,12 +92,10 @@ static void verify_leaf(const Verifier *v, const Node *node, const char *place)
         diag_error(v->diag, place,
                    "state \"%s\" is read in a body; it must be an input of the scan",
                    node->attr.state->name);
-    if (node->op == OP_state) {
-        const State *state = node->attr.state;
-        if (state->index < 0 || state->index >= program->state_count ||
-            program->states[state->index] != state)
-            diag_error(v->diag, place, "state \"%s\" is not of this program", state->name);
-    }
+    if (node->op == OP_state && !is_of_program(program, node->attr.state))
+        diag_error(v->diag, place, "state \"%s\" is not of this program", node->attr.state->name);
+    if (node->op == OP_state && node->attr.state->derived && v->function == program->prepare)
+        diag_error(v->diag, place, "prepare reads \"%s\", which it makes", node->attr.state->name);
     if (node->op == OP_random &&
         (attr_integer(node, 0) < 0 || attr_integer(node, 0) >= program->random_streams))
         diag_error(v->diag, place, "random: there is no stream %lld in a program of %d",
@@ -166,6 +175,11 @@ static void verify_update(const Verifier *v, int position, const char *place)
         return;
     }
     const char *name = update->state->name;
+    if (update->state->derived != (v->function == v->program->prepare))
+        diag_error(v->diag, place,
+                   update->state->derived ? "derived state \"%s\" is updated"
+                                          : "prepare updates \"%s\", which is not derived",
+                   name);
     for (int i = 0; i < position; i++)
         if (v->function->updates[i].state == update->state)
             diag_error(v->diag, place, "state \"%s\" is updated twice", name);
@@ -193,11 +207,27 @@ static void verify_function(const Verifier *v)
         verify_update(v, i, place);
 }
 
+static void verify_prepare(Verifier *v)
+{
+    const Function *prepare = v->program->prepare;
+    if (!prepare)
+        return;
+    v->function = prepare;
+    verify_function(v);
+    if (prepare->input_count || prepare->result_count)
+        diag_error(v->diag, NULL, "prepare has parameters or results");
+    if (prepare->update_count != v->program->derived_count)
+        diag_error(v->diag, NULL, "prepare makes %d of %d derived states", prepare->update_count,
+                   v->program->derived_count);
+}
+
 bool graph_verify(const Program *program, Diag *diag)
 {
     int before = diag->error_count;
     Verifier verifier = {.program = program, .diag = diag};
-    verify_states(&verifier);
+    verify_states(&verifier, program->states, program->state_count, false);
+    verify_states(&verifier, program->derived, program->derived_count, true);
+    verify_prepare(&verifier);
     for (int i = 0; i < program->function_count; i++) {
         const Function *f = program->functions[i];
         verifier.function = f;

@@ -43,6 +43,8 @@ static Slot *leaf_slot(Lowering *l, const Node *node)
     Slot *slot;
     if (node->op == OP_constant) {
         slot = constant_slot(l, node);
+    } else if (node->op == OP_state && node->attr.state->derived) {
+        slot = l->module->derived[node->attr.state->index];
     } else if (node->op == OP_state) {
         State *state = node->attr.state;
         slot = lower_add_slot(l, SLOT_STATE, state->name, node->type);

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "passes/match.h"
 #include "passes/recompute.h"
 
 enum {
@@ -77,15 +78,9 @@ static bool is_leaf(const Node *node)
     return node->op == OP_input || node->op == OP_state || node->op == OP_constant;
 }
 
-static bool is_view(const Node *node)
-{
-    return node->op == OP_reshape || node->op == OP_transpose || node->op == OP_broadcast ||
-           node->op == OP_slice || node->op == OP_reverse;
-}
-
 static bool is_heavy(const Node *node)
 {
-    return !is_leaf(node) && !is_view(node) && !op_is(node->op, ELEMENTWISE) &&
+    return !is_leaf(node) && !node_is_view(node) && !op_is(node->op, ELEMENTWISE) &&
            node->op != OP_iota && node->op != OP_random;
 }
 
@@ -96,7 +91,7 @@ bool node_has_epilogue(const Node *root)
 
 Node *fusion_source(const Fusion *fusion, Node *node)
 {
-    while (is_view(node) && !fusion->group_of[node->id])
+    while (node_is_view(node) && !fusion->group_of[node->id])
         node = node->in[0];
     return node;
 }
@@ -291,7 +286,7 @@ static bool needs_memory(const Node *in)
 {
     while (in->op == OP_reshape)
         in = in->in[0];
-    return is_view(in) || node_is_generated(in);
+    return node_is_view(in) || node_is_generated(in);
 }
 
 static bool *find_forced(Arena *arena, const Fusion *fusion)
@@ -312,9 +307,9 @@ static bool *find_forced(Arena *arena, const Fusion *fusion)
             if (node->op == OP_scan && needs_memory(in))
                 forced[in->id] = true;
             if ((node->op == OP_reshape && !reshape_is_affine(node) &&
-                 (generated || (is_view(in) && in->op != OP_reshape))) ||
+                 (generated || (node_is_view(in) && in->op != OP_reshape))) ||
                 (generated && window) ||
-                (node->op == OP_gather && i == 0 && (generated || is_view(in))))
+                (node->op == OP_gather && i == 0 && (generated || node_is_view(in))))
                 forced[in->id] = true;
         }
     }
@@ -362,11 +357,11 @@ static void make_groups(Fusion *fusion, Arena *arena, const bool *forced)
             continue;
         }
         if (is_leaf(node) || fusion->inlined[n] ||
-            ((is_view(node) || node_is_generated(node)) && !forced[n]))
+            ((node_is_view(node) || node_is_generated(node)) && !forced[n]))
             continue;
         if (is_heavy(node))
             start_heavy(fusion, arena, node);
-        else if (is_view(node) || node_is_generated(node))
+        else if (node_is_view(node) || node_is_generated(node))
             group_add(fusion, arena, group_create(fusion, arena, node, false), node);
         else
             join_or_start(fusion, arena, node);

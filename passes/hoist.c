@@ -57,12 +57,6 @@ static Info *info_of(const Node *node)
     return node->mark;
 }
 
-static bool is_view(const Node *node)
-{
-    return node->op == OP_reshape || node->op == OP_transpose || node->op == OP_broadcast ||
-           node->op == OP_slice || node->op == OP_reverse;
-}
-
 /* Which inputs are different in each step. */
 static bool *stacked_inputs(const Hoist *h, const Node *node)
 {
@@ -138,7 +132,7 @@ static void take_out(const Hoist *h, const Node *node)
 /* Does it cost anything? Constants, and views of them, are best where they are read. */
 static bool is_free(const Node *node)
 {
-    while (is_view(node))
+    while (node_is_view(node))
         node = node->in[0];
     return node->op == OP_input || node->op == OP_constant || node->op == OP_iota;
 }
@@ -146,7 +140,7 @@ static bool is_free(const Node *node)
 /* What an element-wise node would be computed from in the big loop: the first node behind views. */
 static const Node *source_of(const Node *node)
 {
-    while (is_view(node))
+    while (node_is_view(node))
         node = node->in[0];
     return node;
 }
@@ -168,7 +162,7 @@ static bool goes_along(const Node *node)
 static bool worth_before(const Node *node)
 {
     const Info *info = info_of(node);
-    if (info->when == OF_STEPS || !info->possible || is_free(node) || is_view(node))
+    if (info->when == OF_STEPS || !info->possible || is_free(node) || node_is_view(node))
         return false;
     if (info->when == ALWAYS_SAME)
         return !type_is_tuple(&node->type);
@@ -282,7 +276,7 @@ static bool can_go_behind(const Node *node)
 {
     const Info *info = info_of(node);
     return !info->inside && info->possible && info->when != ALWAYS_SAME && node->op != OP_input &&
-           !is_view(node);
+           !node_is_view(node);
 }
 
 /* Contractions, for which it is worth to stack their operands; then whatever has its operands
@@ -314,7 +308,7 @@ static void mark_possible(const Hoist *h)
     for (int i = 0; i < h->count; i++) {
         const Node *node = h->nodes[i];
         for (int j = 0; j < node->in_count; j++)
-            if (info_of(node)->when == ALWAYS_SAME || is_view(node))
+            if (info_of(node)->when == ALWAYS_SAME || node_is_view(node))
                 info_of(node)->possible = info_of(node)->possible && info_of(node->in[j])->possible;
     }
 }
@@ -358,7 +352,8 @@ static void mark_behind(const Hoist *h)
         Info *info = info_of(node);
         if (!info->taken || info->outside)
             continue;
-        bool made = info->when == ALWAYS_SAME || info->worth || (is_view(node) && info->possible);
+        bool made =
+            info->when == ALWAYS_SAME || info->worth || (node_is_view(node) && info->possible);
         if (!made)
             info->stack = scan_edit_add_stack(h->edit, node);
         for (int j = 0; made && j < node->in_count; j++)

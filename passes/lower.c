@@ -9,6 +9,7 @@
 #include "ir/nest_text.h"
 #include "passes/lowering.h"
 #include "passes/plan.h"
+#include "passes/prepare.h"
 
 /* ---- one group, one kernel ---- */
 
@@ -104,6 +105,8 @@ static void add_destination(Lowering *l, const Node *node, Slot *slot)
 
 static Slot *state_slot(Lowering *l, const State *state)
 {
+    if (state->derived)
+        return l->module->derived[state->index];
     Slot *slot = lower_add_slot(l, SLOT_STATE, state->name, state->type);
     slot->index = state->index;
     slot->offset = l->module->state_offsets[state->index];
@@ -254,6 +257,34 @@ static bool lay_out_states(Module *module)
     return true;
 }
 
+static void lower_entry(Module *module, Function *function, Schedule *schedule, NestRun *run,
+                        Prepared **prepared)
+{
+    double start = seconds_now(), others = seconds_of(run);
+    Lowering l = {.arena = module->arena,
+                  .module = module,
+                  .target = module->target,
+                  .run = run,
+                  .prepared = prepared,
+                  .schedule = schedule,
+                  .function = function};
+    lower_function(&l);
+    others = seconds_of(run) - others;
+    nest_run_count(run, "lower", seconds_now() - start - others, 0);
+}
+
+/* What makes derived states comes first: others may pack those. */
+static void lower_prepare(Module *module, NestRun *run, Prepared **prepared)
+{
+    const Program *program = module->program;
+    module->derived = ARENA_ARRAY(module->arena, Slot *, program->derived_count + 1);
+    for (int i = 0; i < program->derived_count; i++)
+        module->derived[i] =
+            prepare_slot(module, program->derived[i]->name, program->derived[i]->type);
+    if (program->prepare)
+        lower_entry(module, program->prepare, module->prepare, run, prepared);
+}
+
 bool lower_program_with(Program *program, const Target *target, const PipelineOptions *options,
                         Arena *arena, Diag *diag, Module *module)
 {
@@ -263,24 +294,16 @@ bool lower_program_with(Program *program, const Target *target, const PipelineOp
     if (!lay_out_states(module))
         return false;
     Prepared *prepared = NULL;
+    lower_prepare(module, &run, &prepared);
     module->schedules = ARENA_ARRAY(arena, Schedule *, program->function_count);
     for (int f = 0; f < program->function_count; f++) {
         module->schedules[f] = ARENA_NEW(arena, Schedule);
-        double start = seconds_now(), others = seconds_of(&run);
-        Lowering l = {.arena = arena,
-                      .module = module,
-                      .target = target,
-                      .run = &run,
-                      .prepared = &prepared,
-                      .schedule = module->schedules[f],
-                      .function = program->functions[f]};
-        l.schedule->function = l.function;
-        lower_function(&l);
-        others = seconds_of(&run) - others;
-        nest_run_count(&run, "lower", seconds_now() - start - others, 0);
-        plan_function(arena, module->schedules[f], &run);
+        module->schedules[f]->function = program->functions[f];
         module->schedule_count++;
+        lower_entry(module, program->functions[f], module->schedules[f], &run, &prepared);
+        plan_function(arena, module->schedules[f], &run);
     }
+    prepare_finish(module);
     if (module->prepare)
         plan_function(arena, module->prepare, &run);
     if (run.options->time_passes)

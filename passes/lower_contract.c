@@ -35,7 +35,7 @@ static void mark_fixed(Lowering *l)
             times *= body->steps;
         l->kernel->arguments[a]->fixed = slot->kind == SLOT_CONSTANT ||
                                          (slot->kind == SLOT_STATE && !changes) ||
-                                         times >= MANY_STEPS;
+                                         slot->kind == SLOT_PREPARED || times >= MANY_STEPS;
     }
 }
 

@@ -121,6 +121,31 @@ bool node_never_negative(const Node *node)
     return never_negative(node, GLANCE);
 }
 
+bool node_is_view(const Node *node)
+{
+    return node->op == OP_reshape || node->op == OP_transpose || node->op == OP_broadcast ||
+           node->op == OP_slice || node->op == OP_reverse;
+}
+
+static bool is_known(const Function *function, const Node *node, const bool *known)
+{
+    if (op_is(node->op, LEAF))
+        return node->op == OP_constant || node->op == OP_iota ||
+               (node->op == OP_state && function->update_count == 0);
+    for (int i = 0; i < node->in_count; i++)
+        if (!known[node->in[i]->id])
+            return false;
+    return !op_is(node->op, REPEATS) && node->op != OP_result;
+}
+
+bool *function_known_nodes(Arena *arena, const Function *function)
+{
+    bool *known = ARENA_ARRAY(arena, bool, function->node_count + 1);
+    for (int i = 0; i < function->node_count; i++)
+        known[i] = is_known(function, function->nodes[i], known);
+    return known;
+}
+
 int *function_count_uses(Arena *arena, const Function *function)
 {
     int *uses = ARENA_ARRAY(arena, int, function->node_count);

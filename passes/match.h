@@ -13,6 +13,10 @@ bool node_is_number(const Node *node, double value);
 bool node_never_minus_zero(const Node *node);
 /* Surely every element is +0, positive or NaN. */
 bool node_never_negative(const Node *node);
+/* Moves elements, and can be read in place. */
+bool node_is_view(const Node *node);
+/* known[id]: made of constants alone, or of states, too, where the function updates none. */
+bool *function_known_nodes(Arena *arena, const Function *function);
 /* Readers of each node by id, results and updates counted too; in `arena`. */
 int *function_count_uses(Arena *arena, const Function *function);
 

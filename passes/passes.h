@@ -36,7 +36,8 @@ bool pass_expand(Function *f); /* composites into primitive operations */
 /* 1/√(variance + epsilon) of a `normalize` node, spelled out as its expansion does. */
 Node *normalize_scale(Function *f, const Node *node);
 bool pass_freeze(Function *f); /* states of known value that no function updates become constants */
-bool pass_fold_scale(Function *f); /* scales and shifts of channels go into constant weights */
+bool pass_fold_scale(Function *f); /* scales and shifts of channels go into weights */
+bool pass_derive(Function *f);     /* what states alone decide is computed when they change */
 
 /* pipeline.c: runs the table of tensor-level passes over every function, verifying between them in
  * debug builds. Options as of the driver. What is printed goes to standard error. */

@@ -6,6 +6,9 @@
  * the next call that reads it. So is whatever else is computed from one of them alone
  * (lower_winograd.c), and packed copies of that
  *
+ * The same schedule computes what passes/derive.c has made of states alone, which may then be
+ * packed in turn.
+ *
  * A function that updates states packs for itself: what it packs is new in every call. */
 #include "passes/prepare.h"
 
@@ -19,9 +22,7 @@ Slot *module_add_constant(Module *module, const char *name, TensorType type, con
                    .name = name,
                    .type = type,
                    .bytes = type_bytes(&type),
-                   .data = data,
-                   .offset = module->constant_bytes};
-    module->constant_bytes += (slot->bytes + 63) / 64 * 64;
+                   .data = data};
     module->constants = arena_grow(module->arena, module->constants, module->constant_count,
                                    &module->constant_capacity, sizeof *module->constants);
     module->constants[module->constant_count++] = slot;
@@ -173,29 +174,41 @@ static Slot *packed_constant(Module *module, const Kernel *kernel, const Slot *s
 
 /* ---- `prepare` ---- */
 
+static Schedule *prepare_schedule(Module *module)
+{
+    if (!module->prepare)
+        module->prepare = ARENA_NEW(module->arena, Schedule);
+    return module->prepare;
+}
+
 static void add_slot(Module *module, Slot *slot)
 {
-    Schedule *s = module->prepare;
+    Schedule *s = prepare_schedule(module);
+    for (int i = 0; i < s->slot_count; i++)
+        if (s->slots[i] == slot)
+            return;
     s->slots =
         arena_grow(module->arena, s->slots, s->slot_count, &s->slot_capacity, sizeof *s->slots);
     s->slots[s->slot_count++] = slot;
 }
 
-static Slot *made_later(Module *module, Kernel *kernel, Slot *source, TensorType type)
+Slot *prepare_slot(Module *module, const char *name, TensorType type)
 {
-    if (!module->prepare)
-        module->prepare = ARENA_NEW(module->arena, Schedule);
-    Schedule *s = module->prepare;
     Slot *slot = ARENA_NEW(module->arena, Slot);
     *slot = (Slot){.kind = SLOT_PREPARED,
-                   .index = s->slot_count, /* its own */
-                   .name = arena_print(module->arena, "%s.packed", source->name),
+                   .index = prepare_schedule(module)->slot_count,
+                   .name = name,
                    .type = type,
-                   .bytes = type_bytes(&type),
-                   .offset = module->prepared_bytes};
-    module->prepared_bytes += (slot->bytes + 63) / 64 * 64;
-    add_slot(module, source);
+                   .bytes = type_bytes(&type)};
     add_slot(module, slot);
+    return slot;
+}
+
+static Slot *made_later(Module *module, Kernel *kernel, Slot *source, TensorType type)
+{
+    Schedule *s = prepare_schedule(module);
+    add_slot(module, source);
+    Slot *slot = prepare_slot(module, arena_print(module->arena, "%s.packed", source->name), type);
     Call call = {.kernel = kernel, .arguments = ARENA_ARRAY(module->arena, Slot *, 2)};
     call.arguments[0] = source;
     call.arguments[1] = slot;
@@ -234,4 +247,135 @@ Slot *prepare_copy(Module *module, Prepared **known, Kernel *kernel, const char 
                                              : made_later(module, kernel, source, type);
     *known = p;
     return p->slot;
+}
+
+/* ---- when all is known ---- */
+
+typedef void VisitSlot(void *context, Slot *slot);
+
+static void visit_slots(const Schedule *schedule, VisitSlot *visit, void *context)
+{
+    for (int i = 0; i < schedule->call_count; i++)
+        for (int a = 0; a < schedule->calls[i].kernel->argument_count; a++)
+            visit(context, slot_whole(schedule->calls[i].arguments[a]));
+}
+
+static void mark_prepared(void *context, Slot *slot)
+{
+    bool *read = context;
+    if (slot->kind == SLOT_PREPARED)
+        read[slot->index] = true;
+}
+
+/* What only `prepare` itself reads, such as scaled weights that are then packed, lies in the arena.
+ */
+static void lay_out_prepared(Module *module)
+{
+    Schedule *s = module->prepare;
+    bool *read = ARENA_ARRAY(module->arena, bool, s->slot_count + 1);
+    for (int f = 0; f < module->schedule_count; f++)
+        visit_slots(module->schedules[f], mark_prepared, read);
+    for (int i = 0; i < s->slot_count; i++) {
+        Slot *slot = s->slots[i];
+        if (slot->kind != SLOT_PREPARED)
+            continue;
+        if (read[i]) {
+            slot->offset = module->prepared_bytes;
+            module->prepared_bytes += (slot->bytes + 63) / 64 * 64;
+        } else {
+            slot->kind = SLOT_TEMPORARY;
+        }
+    }
+}
+
+typedef struct Order { /* of the calls of `prepare` */
+    const Schedule *schedule;
+    Call *calls;
+    int count;
+    bool *done;
+} Order;
+
+static bool is_written(const Call *call, const Slot *slot)
+{
+    for (int a = 0; a < call->kernel->argument_count; a++)
+        if (call->kernel->arguments[a]->written && slot_whole(call->arguments[a]) == slot)
+            return true;
+    return false;
+}
+
+static bool is_ready(const Order *order, const Call *call)
+{
+    for (int i = 0; i < order->schedule->call_count; i++)
+        for (int a = 0; !order->done[i] && a < call->kernel->argument_count; a++)
+            if (&order->schedule->calls[i] != call &&
+                is_written(&order->schedule->calls[i], slot_whole(call->arguments[a])))
+                return false;
+    return true;
+}
+
+/* A call, and at once all that can be made of what it has made. */
+static void place_call(Order *order, int i)
+{
+    const Call *call = &order->schedule->calls[i];
+    order->done[i] = true;
+    order->calls[order->count++] = *call;
+    for (int k = i + 1; k < order->schedule->call_count; k++) {
+        const Call *other = &order->schedule->calls[k];
+        bool reads = false;
+        for (int a = 0; !order->done[k] && a < other->kernel->argument_count; a++)
+            reads = reads || is_written(call, slot_whole(other->arguments[a]));
+        if (reads && is_ready(order, other))
+            place_call(order, k);
+    }
+}
+
+static void order_calls(Module *module)
+{
+    Schedule *s = module->prepare;
+    Order order = {.schedule = s,
+                   .calls = ARENA_ARRAY(module->arena, Call, s->call_count + 1),
+                   .done = ARENA_ARRAY(module->arena, bool, s->call_count + 1)};
+    for (int i = 0; i < s->call_count; i++)
+        if (!order.done[i])
+            place_call(&order, i);
+    s->calls = order.calls;
+    s->call_capacity = s->call_count + 1;
+}
+
+static void mark_constant(void *context, Slot *slot)
+{
+    bool *read = context;
+    if (slot->kind == SLOT_CONSTANT)
+        read[slot->index] = true;
+}
+
+/* Those that were only packed, or scaled and then packed, are read by nobody. */
+static void lay_out_constants(Module *module)
+{
+    bool *read = ARENA_ARRAY(module->arena, bool, module->constant_count + 1);
+    for (int f = 0; f < module->schedule_count; f++)
+        visit_slots(module->schedules[f], mark_constant, read);
+    if (module->prepare)
+        visit_slots(module->prepare, mark_constant, read);
+    int kept = 0;
+    module->constant_bytes = 0;
+    for (int i = 0; i < module->constant_count; i++) {
+        Slot *slot = module->constants[i];
+        if (!read[i])
+            continue;
+        slot->index = kept;
+        slot->offset = module->constant_bytes;
+        module->constant_bytes += (slot->bytes + 63) / 64 * 64;
+        module->constants[kept++] = slot;
+    }
+    module->constant_count = kept;
+}
+
+void prepare_finish(Module *module)
+{
+    if (module->prepare) {
+        lay_out_prepared(module);
+        order_calls(module);
+    }
+    lay_out_constants(module);
 }

@@ -23,6 +23,14 @@ bool prepare_is_now(const Kernel *kernel, const Slot *source);
 Slot *prepare_copy(Module *module, Prepared **known, Kernel *kernel, const char *text, Slot *source,
                    TensorType type);
 
+/* Memory for a value of module->prepare's, which is made if need be. */
+Slot *prepare_slot(Module *module, const char *name, TensorType type);
+
+/* When all functions are lowered: puts calls of module->prepare in an order in which little is
+ * alive at once, and lays out its memory. Only what a function reads stays; the rest lies in the
+ * arena. Constants that nobody reads are dropped. */
+void prepare_finish(Module *module);
+
 /* Adds a constant to the module. */
 Slot *module_add_constant(Module *module, const char *name, TensorType type, const void *data);
 

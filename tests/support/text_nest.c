@@ -133,6 +133,8 @@ const char *text_lower(Arena *arena, Diag *diag, const Target *target, Program *
         return NULL;
     for (int i = 0; i < module.schedule_count && strcmp(last, "plan") != 0; i++)
         plan_schedule(arena, module.schedules[i]); /* plain kernels can be planned as well */
+    if (module.prepare && strcmp(last, "plan") != 0)
+        plan_schedule(arena, module.prepare);
     const char *text = module_text(arena, diag, &module);
     return diag_ok(diag) && module_agrees(diag, program, &module) ? text : NULL;
 }

@@ -36,6 +36,8 @@ static void share_everything(Arena *arena, const Module *module)
     }
     for (int i = 0; i < module->schedule_count; i++)
         plan_schedule(arena, module->schedules[i]);
+    if (module->prepare)
+        plan_schedule(arena, module->prepare);
 }
 
 static void add_program(Batch *batch, const Target *target, uint64_t seed)

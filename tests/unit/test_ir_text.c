@@ -213,12 +213,39 @@ Test(text, constants_must_fit)
          "t:4:9: 9 axes are more than the 8 a tensor can have");
 }
 
+#define DERIVED "program @t {\n  state %w: f32[2]\n  derived %v: f32[2]\n"
+
+Test(text, what_prepare_may_not_do)
+{
+    says("program @t {\n  prepare() -> () { return }\n}",
+         "t:2:10: no state is derived that \"prepare\" could make");
+    says(DERIVED "  derived %w: f32[2]\n}", "t:4:11: there are two states named \"w\"");
+    says(DERIVED "  prepare() -> () {\n    return\n  }\n}", "prepare makes 0 of 1 derived states");
+    says(DERIVED "  prepare() -> () {\n    %0: f32[2] = state of=%w\n    update %v <- %0\n"
+                 "    return\n  }\n  prepare() -> () { return }\n}",
+         "t:9:10: there are two \"prepare\"");
+    says(DERIVED "  prepare() -> () {\n    %0: f32[2] = state of=%v\n    update %v <- %0\n"
+                 "    return\n  }\n}",
+         "@prepare, node 0: prepare reads \"v\", which it makes");
+    says(DERIVED "  prepare(%x: f32[2]) -> () {\n    update %v <- %x\n    return\n  }\n}",
+         "prepare has parameters or results");
+    says(DERIVED "  prepare() -> () {\n    %0: f32[2] = state of=%w\n    update %v <- %0\n"
+                 "    update %w <- %0\n    return\n  }\n}",
+         "@prepare: prepare updates \"w\", which is not derived\n"
+         "prepare makes 2 of 1 derived states");
+    says(DERIVED "  prepare() -> () {\n    %0: f32[2] = state of=%w\n    update %v <- %0\n"
+                 "    return\n  }\n  fn @f(%x: f32[2]) -> () {\n    update %v <- %x\n"
+                 "    return\n  }\n}",
+         "@f: derived state \"v\" is updated");
+}
+
 Test(text, syntax_errors_say_where)
 {
     says("", "t:1:1: expected \"program\" instead of the end of the text");
     says("program t {}", "t:1:9: expected the program's @name instead of \"t\"");
     says("program @t {\n  state %w f32[1]\n}", "t:2:12: expected \":\" instead of \"f32\"");
-    says("program @t {\n  states\n}", "t:2:3: expected \"state\", \"fn\" or \"}\"");
+    says("program @t {\n  states\n}",
+         "t:2:3: expected \"state\", \"derived\", \"prepare\", \"fn\" or \"}\"");
     says("program @t {\n} x", "t:2:3: the program has ended; nothing can follow");
     says("program @t {\n  state %\"ab: f32[1]\n}", "t:2:10: this string does not end on its line");
     says("program @t {\n  state %\"a\\nb\": f32[1]\n}",

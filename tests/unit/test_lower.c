@@ -129,6 +129,8 @@ static void share_everything(Arena *arena, const Module *module)
     }
     for (int i = 0; i < module->schedule_count; i++)
         plan_schedule(arena, module->schedules[i]);
+    if (module->prepare)
+        plan_schedule(arena, module->prepare);
 }
 
 /* `reference` is evaluated as it is, its copy `program` is compiled; `pipeline`: by all passes,
