@@ -123,25 +123,48 @@ static void keep(void *data, void *pointer)
     (void)data, (void)pointer; /* the arena goes as a whole */
 }
 
-static ProtobufCMessage *read_message(Diag *diag, const char *path,
-                                      const ProtobufCMessageDescriptor *descriptor)
+const ProtobufCMessage *onnx_message_read(Diag *diag, const char *place,
+                                          const ProtobufCMessageDescriptor *descriptor,
+                                          ProtobufCBinaryData bytes)
 {
-    size_t size;
-    const char *bytes = file_read(diag, path, &size);
-    if (!bytes)
-        return NULL;
-    Walk walk = {.at = (const uint8_t *)bytes, .end = (const uint8_t *)bytes + size};
+    Walk walk = {.at = bytes.data, .end = bytes.data + bytes.len};
     if (!walk_message(&walk, descriptor, 0)) {
-        diag_error(diag, path, "%s", walk.wrong);
+        diag_error(diag, place, "%s", walk.wrong);
         return NULL;
     }
     ProtobufCAllocator allocator = {allocate, keep, diag->arena};
     ProtobufCMessage *message =
-        protobuf_c_message_unpack(descriptor, &allocator, size, (const uint8_t *)bytes);
+        protobuf_c_message_unpack(descriptor, &allocator, bytes.len, bytes.data);
     if (!message)
-        diag_error(diag, path, "is no ONNX %s",
+        diag_error(diag, place, "is no ONNX %s",
                    descriptor == &onnx__model_proto__descriptor ? "model" : "tensor");
     return message;
+}
+
+static const ProtobufCMessage *read_message(Diag *diag, const char *path,
+                                            const ProtobufCMessageDescriptor *descriptor)
+{
+    size_t size;
+    char *bytes = (char *)file_read(diag, path, &size);
+    ProtobufCBinaryData data = {.len = size, .data = (uint8_t *)bytes};
+    return bytes ? onnx_message_read(diag, path, descriptor, data) : NULL;
+}
+
+bool onnx_newer_field(const ProtobufCMessage *message, unsigned tag, int index,
+                      ProtobufCBinaryData *bytes)
+{
+    for (unsigned i = 0; i < message->n_unknown_fields; i++) {
+        const ProtobufCMessageUnknownField *field = &message->unknown_fields[i];
+        Walk walk = {.at = field->data, .end = field->data + field->len};
+        uint64_t length; /* stands in front of them still */
+        if (field->tag != tag || field->wire_type != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED ||
+            !read_varint(&walk, &length) || index-- > 0)
+            continue;
+        *bytes = (ProtobufCBinaryData){.len = (size_t)(walk.end - walk.at),
+                                       .data = (uint8_t *)walk.at};
+        return true;
+    }
+    return false;
 }
 
 const Onnx__ModelProto *onnx_file_read(Diag *diag, const char *path)

@@ -18,6 +18,15 @@ const Onnx__TensorProto *onnx_tensor_file_read(Diag *diag, const char *path);
 const char *onnx_external_map(Diag *diag, const char *place, const char *model_path,
                               const char *location, size_t *size);
 
+/* Fields newer than the schema that this was built with: number `index` of those with this tag that
+ * hold bytes, a text or a message. False when there are no more. */
+bool onnx_newer_field(const ProtobufCMessage *message, unsigned tag, int index,
+                      ProtobufCBinaryData *bytes);
+/* The message in such bytes; NULL and an error at `place` when there is none. */
+const ProtobufCMessage *onnx_message_read(Diag *diag, const char *place,
+                                          const ProtobufCMessageDescriptor *descriptor,
+                                          ProtobufCBinaryData bytes);
+
 /* Text of a bytes field, with a NUL behind it. */
 const char *onnx_bytes_text(Arena *arena, ProtobufCBinaryData bytes);
 

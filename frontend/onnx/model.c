@@ -13,20 +13,6 @@
 
 enum { NODE_LIMIT = 1 << 20, OPSET_OLDEST = 7 };
 
-static bool list_functions(OnnxReader *r)
-{
-    for (size_t i = 0; i < r->proto->n_functions; i++) {
-        Onnx__FunctionProto *function = r->proto->functions[i];
-        const char *domain = function->domain ? function->domain : "";
-        if (strcmp(domain, "ai.onnx") == 0)
-            domain = "";
-        map_set(&r->functions,
-                arena_print(r->arena, "%s:%s", domain, function->name ? function->name : ""),
-                function);
-    }
-    return true;
-}
-
 /* ---- one function of the program ---- */
 
 /* The number of a tensor in a file, given by --const. */
@@ -98,6 +84,8 @@ static bool build_infer(OnnxReader *r, const Choices *choices, const Choice *cho
     const Onnx__GraphProto *graph = r->proto->graph;
     Function *f = program_add_function(r->program, "infer");
     OnnxScope *scope = onnx_scope_create(r, NULL, f);
+    scope->imports = r->imports;
+    r->main = f;
     bool good = true;
     f->batch = choice->batch;
     f->place = r->path;
@@ -105,8 +93,7 @@ static bool build_infer(OnnxReader *r, const Choices *choices, const Choice *cho
         good &= add_input(r, scope, choices, choice, graph->input[i]);
     good &= onnx_initializers_add(r, scope, graph);
     r->node_limit = NODE_LIMIT;
-    if (!good || !onnx_nodes_run(r, scope, graph->node, graph->n_node, r->proto->opset_import,
-                                 r->proto->n_opset_import))
+    if (!good || !onnx_nodes_run(r, scope, graph->node, graph->n_node))
         return false;
     for (size_t i = 0; i < graph->n_output; i++)
         good &= add_result(r, scope, graph->output[i]);
@@ -119,7 +106,7 @@ static bool build_infer(OnnxReader *r, const Choices *choices, const Choice *cho
 static bool read_model(OnnxReader *r)
 {
     Choices *choices = ARENA_NEW(r->arena, Choices);
-    if (!list_functions(r) || !onnx_choices(r, choices))
+    if (!onnx_functions_list(r) || !onnx_choices(r, choices))
         return false;
     for (int i = 0; i < choices->count; i++)
         if (!build_infer(r, choices, &choices->list[i]))
@@ -151,6 +138,9 @@ Model *onnx_model_read(Arena *arena, Diag *diag, const char *path, const ModelOp
     r->proto = onnx_file_read(diag, path);
     if (!r->proto)
         return NULL;
+    OnnxImports *imports = ARENA_NEW(arena, OnnxImports);
+    *imports = (OnnxImports){r->proto->opset_import, r->proto->n_opset_import, NULL};
+    r->imports = imports;
     r->program = program_create(arena, diag, name_of_file(arena, path));
     if (!read_model(r) || !diag_ok(diag))
         return NULL;

@@ -279,7 +279,10 @@ static const Onnx__AttributeProto *find_attribute(const OnnxOp *op, const char *
             const OnnxScope *scope = op->scope;
             while (scope && !scope->call)
                 scope = scope->outer;
-            return scope ? find_attribute(scope->call, reference) : NULL;
+            if (!scope)
+                return NULL;
+            const Onnx__AttributeProto *given = find_attribute(scope->call, reference);
+            return given ? given : onnx_function_default(scope->function, reference);
         }
         return attribute;
     }

@@ -86,6 +86,7 @@ struct OnnxOp {
     OnnxValue *out;
     int out_count;
     bool *attribute_read;
+    int own_nodes; /* from this one on nodes of f are the operator's own: not of a graph it has run */
     int half;        /* ElementType that f32 results go back to; -1: none */
     bool keep_float; /* set by a builder whose f32 results stay f32 */
     bool failed;
@@ -173,10 +174,34 @@ Node *onnx_gather(OnnxOp *op, Node *x, Node *indices, int axis);
  * `inputs` for its inputs. Fills `results`, one for each of its outputs. */
 bool onnx_graph_run(OnnxOp *op, const Onnx__GraphProto *graph, OnnxValue *inputs, int input_count,
                     OnnxValue *results);
-/* Makes a function body of a graph: inputs of the types given, outer tensors it reads become inputs
- * behind them, which `captured` lists as nodes of op->f. NULL after an error. */
-Function *onnx_graph_body(OnnxOp *op, const Onnx__GraphProto *graph, const TensorType *types,
-                          int count, Node ***captured, int *captured_count);
+/* A function made of a graph, the body of a scan. */
+typedef struct OnnxBody {
+    Function *f;
+    OnnxScope *scope;
+    Node **captured; /* outer tensors that it reads, nodes of op->f: its parameters behind those made
+                        by onnx_body_input() */
+    int captured_count;
+} OnnxBody;
+
+OnnxBody *onnx_body_create(OnnxOp *op);
+/* Its next parameter; all of them are made before the graph is run. */
+Node *onnx_body_input(OnnxOp *op, OnnxBody *body, const char *name, TensorType type);
+/* Runs the nodes of the graph in the body; `inputs` are values there. Fills `results`. */
+bool onnx_body_run(OnnxOp *op, OnnxBody *body, const Onnx__GraphProto *graph, OnnxValue *inputs,
+                   int count, OnnxValue *results);
+/* The tensor that a value of the body is, as a node there; NULL: it is none. */
+Node *onnx_body_node(OnnxOp *op, OnnxBody *body, OnnxValue *value);
+
+/* Between these two errors are kept back. The end says whether there were none; what has failed is
+ * forgotten. */
+typedef struct OnnxTrial {
+    Diag *diag;
+    int64_t node_limit;
+    int layer_count;
+    bool failed;
+} OnnxTrial;
+OnnxTrial onnx_trial_begin(OnnxOp *op);
+bool onnx_trial_end(OnnxOp *op, const OnnxTrial *trial);
 
 #define ONNX(domain, name, since, until, least, most, outs, types, builder, detail)                \
     OnnxBuild onnx_build_##builder;

@@ -1,4 +1,4 @@
-/* The state of reading one ONNX model; shared by model.c, graph.c, operator.c and fold.c. */
+/* The state of reading one ONNX model; shared by the files about graphs. */
 #ifndef INGOT_FRONTEND_ONNX_READER_H
 #define INGOT_FRONTEND_ONNX_READER_H
 
@@ -6,14 +6,31 @@
 #include "frontend/model.h"
 #include "frontend/onnx/operator.h"
 
+/* Versions of operator sets that a model or one of its functions asks for. */
+typedef struct OnnxImports {
+    Onnx__OperatorSetIdProto **list;
+    size_t count;
+    const struct OnnxImports *outer; /* the model's, for domains that a function is silent of */
+} OnnxImports;
+
+/* One of the model's own. */
+typedef struct OnnxFunction {
+    const Onnx__FunctionProto *proto;
+    const Onnx__AttributeProto **defaults; /* of attributes that a call need not give */
+    int default_count;
+} OnnxFunction;
+
 /* Names that can be seen, innermost first. A body is a function of its own: what it reads from
  * outside of it becomes an input there. */
 struct OnnxScope {
     OnnxScope *outer; /* NULL: the main graph, or a model's own function, which sees no other */
     Function *f;
     Map values; /* of OnnxValue */
-    const OnnxOp
-        *call;       /* of the model's own function whose body this is: attributes it refers to */
+    const char *place; /* of the operator whose graph or function this is; NULL: the main graph */
+    const OnnxImports *imports;
+    const OnnxOp *call; /* whose body this is: attributes refer to its; NULL: no function's */
+    const OnnxFunction *function;
+    Map parameters;  /* of a body: the names they have */
     Node **captured; /* of a body: nodes of outer->f, in the order of its inputs behind its own */
     int captured_count, captured_capacity;
 };
@@ -25,8 +42,10 @@ struct OnnxReader {
     const ModelOptions *options;
     const Onnx__ModelProto *proto;
     Program *program;
+    Function *main;       /* the one that the main graph is walked for */
     Map weights;          /* of OnnxWeight, by name */
-    Map functions;        /* the model's own: FunctionProto by "domain:name" */
+    Map functions;        /* of OnnxFunction, by "domain:name:overload" */
+    const OnnxImports *imports;
     int call_depth;       /* of these */
     int64_t node_limit;   /* nodes still to be built: loops written out must end */
     LayerSummary *layers; /* made in the first walk */
@@ -37,12 +56,24 @@ struct OnnxReader {
 };
 
 /* graph.c: the nodes of a list, in the scope. */
-bool onnx_nodes_run(OnnxReader *reader, OnnxScope *scope, Onnx__NodeProto **nodes, size_t count,
-                    Onnx__OperatorSetIdProto **imports, size_t import_count);
+bool onnx_nodes_run(OnnxReader *reader, OnnxScope *scope, Onnx__NodeProto **nodes, size_t count);
+/* "ai.onnx" is "". */
+const char *onnx_domain(const char *domain);
+
+/* function.c: the model's own functions; calls of them are replaced by the nodes of their bodies. */
+bool onnx_functions_list(OnnxReader *reader);
+const OnnxFunction *onnx_function_find(OnnxReader *reader, const Onnx__NodeProto *node);
+void onnx_function_run(OnnxOp *op, const OnnxFunction *function);
+/* NULL when the attribute has none. */
+const Onnx__AttributeProto *onnx_function_default(const OnnxFunction *function, const char *name);
+
+/* scope.c: names. A scope asks for the versions of operators that `outer` asks for. */
 OnnxScope *onnx_scope_create(OnnxReader *reader, OnnxScope *outer, Function *f);
 /* NULL when there is no such name. */
 OnnxValue *onnx_scope_find(OnnxReader *reader, OnnxScope *scope, const char *name);
 bool onnx_scope_add(OnnxReader *reader, OnnxScope *scope, const char *place, OnnxValue *value);
+/* A parameter of a body, by this name or one like it that is free. */
+Node *onnx_scope_parameter(OnnxReader *reader, OnnxScope *scope, const char *name, TensorType type);
 /* Initialisers of a graph become weights in its scope. */
 bool onnx_initializers_add(OnnxReader *reader, OnnxScope *scope, const Onnx__GraphProto *graph);
 

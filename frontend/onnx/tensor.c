@@ -201,6 +201,73 @@ bool onnx_tensor_read(Diag *diag, const char *place, const char *model_path,
     return true;
 }
 
+/* ---- sparse ---- */
+
+#define DENSE_LIMIT ((int64_t)1 << 32) /* bytes */
+
+static bool dense_type(Diag *diag, const char *place, const Onnx__SparseTensorProto *sparse,
+                       TensorType *type)
+{
+    int64_t bytes = element_bytes(type->element);
+    if (sparse->n_dims > RANK_LIMIT)
+        return diag_error(diag, place, "it has %zu axes, %d are the most", sparse->n_dims,
+                          RANK_LIMIT);
+    type->rank = (int)sparse->n_dims;
+    for (int i = 0; i < type->rank; i++) {
+        type->dims[i] = sparse->dims[i];
+        if (!checked_multiply(bytes, type->dims[i], &bytes) || bytes > DENSE_LIMIT)
+            return diag_error(diag, place, "it is sparse, and too large to be stored dense");
+    }
+    return true;
+}
+
+/* Row-major number of element `i`: its index is that, or one number for each axis. -1: outside. */
+static int64_t dense_place(const TensorType *type, const TensorType *indices, const int64_t *index,
+                           int64_t i)
+{
+    if (indices->rank == 1)
+        return index[i] < type_elements(type) ? index[i] : -1;
+    int64_t place = 0;
+    for (int axis = 0; axis < type->rank; axis++) {
+        int64_t at = index[i * type->rank + axis];
+        if (at < 0 || at >= type->dims[axis])
+            return -1;
+        place = place * type->dims[axis] + at;
+    }
+    return place;
+}
+
+bool onnx_sparse_read(Diag *diag, const char *place, const char *model_path,
+                      const Onnx__SparseTensorProto *sparse, TensorType *type, const void **data)
+{
+    TensorType values, indices;
+    const void *numbers, *index;
+    if (!sparse->values || !sparse->indices)
+        return diag_error(diag, place, "it is sparse, but has no values or no indices");
+    if (!onnx_tensor_read(diag, place, model_path, sparse->values, &values, &numbers) ||
+        !onnx_tensor_read(diag, place, model_path, sparse->indices, &indices, &index))
+        return false;
+    *type = (TensorType){.element = values.element};
+    if (!dense_type(diag, place, sparse, type))
+        return false;
+    bool linear = indices.rank == 1 && indices.dims[0] == values.dims[0];
+    bool by_axis = indices.rank == 2 && indices.dims[0] == values.dims[0] &&
+                   indices.dims[1] == type->rank;
+    if (values.rank != 1 || indices.element != TYPE_I64 || (!linear && !by_axis))
+        return diag_error(diag, place, "it is sparse, but its values and indices do not fit");
+    size_t size = (size_t)element_bytes(type->element);
+    char *dense = arena_alloc(diag->arena, (size_t)type_bytes(type));
+    for (int64_t i = 0; i < values.dims[0]; i++) {
+        int64_t at = dense_place(type, &indices, index, i);
+        if (at < 0)
+            return diag_error(diag, place, "it is sparse, and value %lld is outside of its shape",
+                              (long long)i);
+        memcpy(dense + (size_t)at * size, (const char *)numbers + (size_t)i * size, size);
+    }
+    *data = dense;
+    return true;
+}
+
 /* ---- order of axes ---- */
 
 typedef struct Turn {

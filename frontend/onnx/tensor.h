@@ -25,6 +25,10 @@ int64_t onnx_type_number(ElementType element);
 bool onnx_tensor_read(Diag *diag, const char *place, const char *model_path,
                       const Onnx__TensorProto *tensor, TensorType *type, const void **data);
 
+/* The same of a tensor of which only the elements that are not nought are stored: made dense. */
+bool onnx_sparse_read(Diag *diag, const char *place, const char *model_path,
+                      const Onnx__SparseTensorProto *sparse, TensorType *type, const void **data);
+
 /* One tensor from a file of its own: .npy, or a TensorProto as ONNX's tests have them. False and an
  * error otherwise. */
 bool onnx_value_file_read(Diag *diag, const char *path, TensorType *type, const void **data);
