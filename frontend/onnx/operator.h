@@ -174,13 +174,11 @@ Node *onnx_gather(OnnxOp *op, Node *x, Node *indices, int axis);
  * `inputs` for its inputs. Fills `results`, one for each of its outputs. */
 bool onnx_graph_run(OnnxOp *op, const Onnx__GraphProto *graph, OnnxValue *inputs, int input_count,
                     OnnxValue *results);
-/* A function made of a graph, the body of a scan. */
+/* A function made of a graph, the body of a scan. Parameters that stand for outer tensors are behind
+ * those made by onnx_body_input(). */
 typedef struct OnnxBody {
     Function *f;
     OnnxScope *scope;
-    Node **captured; /* outer tensors that it reads, nodes of op->f: its parameters behind those made
-                        by onnx_body_input() */
-    int captured_count;
 } OnnxBody;
 
 OnnxBody *onnx_body_create(OnnxOp *op);
@@ -191,17 +189,22 @@ bool onnx_body_run(OnnxOp *op, OnnxBody *body, const Onnx__GraphProto *graph, On
                    int count, OnnxValue *results);
 /* The tensor that a value of the body is, as a node there; NULL: it is none. */
 Node *onnx_body_node(OnnxOp *op, OnnxBody *body, OnnxValue *value);
+/* What stands in the body for a node outside of it. */
+Node *onnx_body_capture(OnnxOp *op, OnnxBody *body, Node *node, const char *name);
+/* The nodes of op->f that it has captured, in the order of its parameters. */
+Node *const *onnx_body_captured(const OnnxBody *body, int *count);
 
 /* Between these two errors are kept back. The end says whether there were none; what has failed is
  * forgotten. */
 typedef struct OnnxTrial {
+    const char *why; /* behind the end: the first error; NULL: none */
     Diag *diag;
     int64_t node_limit;
     int layer_count;
     bool failed;
 } OnnxTrial;
 OnnxTrial onnx_trial_begin(OnnxOp *op);
-bool onnx_trial_end(OnnxOp *op, const OnnxTrial *trial);
+bool onnx_trial_end(OnnxOp *op, OnnxTrial *trial);
 
 #define ONNX(domain, name, since, until, least, most, outs, types, builder, detail)                \
     OnnxBuild onnx_build_##builder;

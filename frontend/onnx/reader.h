@@ -74,6 +74,8 @@ OnnxValue *onnx_scope_find(OnnxReader *reader, OnnxScope *scope, const char *nam
 bool onnx_scope_add(OnnxReader *reader, OnnxScope *scope, const char *place, OnnxValue *value);
 /* A parameter of a body, by this name or one like it that is free. */
 Node *onnx_scope_parameter(OnnxReader *reader, OnnxScope *scope, const char *name, TensorType type);
+/* What stands in a body for a node of the function around it: a parameter, or the same constant. */
+Node *onnx_scope_capture(OnnxReader *reader, OnnxScope *scope, Node *node, const char *name);
 /* Initialisers of a graph become weights in its scope. */
 bool onnx_initializers_add(OnnxReader *reader, OnnxScope *scope, const Onnx__GraphProto *graph);
 

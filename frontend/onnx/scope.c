@@ -34,7 +34,7 @@ Node *onnx_scope_parameter(OnnxReader *reader, OnnxScope *scope, const char *nam
     return node;
 }
 
-static Node *capture_node(OnnxReader *reader, OnnxScope *scope, Node *node, const char *name)
+Node *onnx_scope_capture(OnnxReader *reader, OnnxScope *scope, Node *node, const char *name)
 {
     if (!node)
         return NULL;
@@ -60,8 +60,8 @@ static OnnxValue *capture(OnnxReader *reader, OnnxScope *scope, OnnxValue *value
     Node *node = value->node;
     if (!node && is_trained(reader, value))
         node = onnx_value_node(reader, scope->outer->f, value, NULL);
-    inner->node = capture_node(reader, scope, node, value->name);
-    inner->length = capture_node(reader, scope, value->length, value->name);
+    inner->node = onnx_scope_capture(reader, scope, node, value->name);
+    inner->length = onnx_scope_capture(reader, scope, value->length, value->name);
     if (value->is_sequence)
         inner->items = ARENA_ARRAY(reader->arena, OnnxValue *, value->item_count);
     for (int i = 0; value->is_sequence && i < value->item_count; i++)

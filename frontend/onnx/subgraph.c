@@ -3,8 +3,8 @@
  * onnx_graph_run() puts the nodes of one into the function where the operator stands; OnnxBody makes
  * a function of its own of it, for a scan. A trial keeps errors back: whether a body can be a scan's
  * is found out by building it, and when it cannot there may be another way. */
+#include "frontend/onnx/control.h"
 #include "frontend/onnx/reader.h"
-
 #include "ir/scan.h"
 
 static const char *text_of(const char *text)
@@ -74,17 +74,42 @@ Node *onnx_body_input(OnnxOp *op, OnnxBody *body, const char *name, TensorType t
 bool onnx_body_run(OnnxOp *op, OnnxBody *body, const Onnx__GraphProto *graph, OnnxValue *inputs,
                    int count, OnnxValue *results)
 {
-    if (!bind_inputs(op, body->scope, graph, inputs, count) ||
-        !run_graph(op, body->scope, graph, results))
-        return false;
-    body->captured = body->scope->captured;
-    body->captured_count = body->scope->captured_count;
-    return true;
+    return bind_inputs(op, body->scope, graph, inputs, count) &&
+           run_graph(op, body->scope, graph, results);
 }
 
 Node *onnx_body_node(OnnxOp *op, OnnxBody *body, OnnxValue *value)
 {
     return onnx_value_node(op->reader, body->f, value, NULL);
+}
+
+Node *onnx_body_capture(OnnxOp *op, OnnxBody *body, Node *node, const char *name)
+{
+    return onnx_scope_capture(op->reader, body->scope, node, name);
+}
+
+Node *const *onnx_body_captured(const OnnxBody *body, int *count)
+{
+    *count = body->scope->captured_count;
+    return body->scope->captured;
+}
+
+Node *onnx_scan(OnnxOp *op, OnnxBody *body, int carried, int scanned, int64_t steps, bool reverse,
+                Node *const *given)
+{
+    int own = body->f->input_count - body->scope->captured_count;
+    Node **inputs = ARENA_ARRAY(op->arena, Node *, body->f->input_count);
+    for (int i = 0; i < body->f->input_count; i++)
+        inputs[i] = i < own ? given[i] : body->scope->captured[i - own];
+    return graph_scan(op->f, body->f, carried, scanned, steps, reverse, inputs);
+}
+
+Node *onnx_empty_stack(OnnxOp *op, const TensorType *type)
+{
+    if (type->rank == RANK_LIMIT)
+        return onnx_error(op, "stacks tensors of %d axes, which have one more then", RANK_LIMIT);
+    TensorType stack = scan_stack_type(type, 0);
+    return graph_broadcast(op->f, graph_scalar(op->f, type->element, 0), stack.rank, stack.dims);
 }
 
 /* ---- trials ---- */
@@ -100,10 +125,11 @@ OnnxTrial onnx_trial_begin(OnnxOp *op)
     return trial;
 }
 
-bool onnx_trial_end(OnnxOp *op, const OnnxTrial *trial)
+bool onnx_trial_end(OnnxOp *op, OnnxTrial *trial)
 {
     OnnxReader *r = op->reader;
     bool good = diag_ok(r->diag) && !op->failed;
+    trial->why = r->diag->error_count ? r->diag->messages[0] : NULL;
     r->diag = op->program->diag = trial->diag;
     op->failed = trial->failed;
     if (!good) {
