@@ -160,8 +160,8 @@ bool onnx_newer_field(const ProtobufCMessage *message, unsigned tag, int index,
         if (field->tag != tag || field->wire_type != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED ||
             !read_varint(&walk, &length) || index-- > 0)
             continue;
-        *bytes = (ProtobufCBinaryData){.len = (size_t)(walk.end - walk.at),
-                                       .data = (uint8_t *)walk.at};
+        *bytes =
+            (ProtobufCBinaryData){.len = (size_t)(walk.end - walk.at), .data = (uint8_t *)walk.at};
         return true;
     }
     return false;

@@ -35,8 +35,8 @@ static bool read_defaults(OnnxReader *r, const char *place, OnnxFunction *functi
             onnx_message_read(r->diag, place, &onnx__attribute_proto__descriptor, bytes);
         if (!message)
             return false;
-        function->defaults = arena_grow(r->arena, function->defaults, i, &capacity,
-                                        sizeof *function->defaults);
+        function->defaults =
+            arena_grow(r->arena, function->defaults, i, &capacity, sizeof *function->defaults);
         function->defaults[i] = (const Onnx__AttributeProto *)message;
         function->default_count = i + 1;
     }
@@ -48,8 +48,7 @@ bool onnx_functions_list(OnnxReader *r)
     for (size_t i = 0; i < r->proto->n_functions; i++) {
         OnnxFunction *function = ARENA_NEW(r->arena, OnnxFunction);
         function->proto = r->proto->functions[i];
-        const char *overload =
-            overload_of(r->arena, &function->proto->base, FUNCTION_OVERLOAD);
+        const char *overload = overload_of(r->arena, &function->proto->base, FUNCTION_OVERLOAD);
         const char *key =
             key_of(r->arena, function->proto->domain, function->proto->name, overload);
         const char *place = arena_print(r->arena, "%s: function \"%s\"", r->path, key);
@@ -127,8 +126,8 @@ void onnx_function_run(OnnxOp *op, const OnnxFunction *function)
         return;
     }
     r->call_depth++;
-    op->failed = !bind_inputs(op, scope, proto) ||
-                 !onnx_nodes_run(r, scope, proto->node, proto->n_node);
+    op->failed =
+        !bind_inputs(op, scope, proto) || !onnx_nodes_run(r, scope, proto->node, proto->n_node);
     r->call_depth--;
     take_outputs(op, scope, proto);
     memset(op->attribute_read, 1, op->proto->n_attribute);

@@ -10,7 +10,6 @@
 #include "base/checked.h"
 #include "ir/scan.h"
 
-
 /* ---- one node ---- */
 
 static const char *text_of(const char *text)
@@ -104,8 +103,8 @@ static int64_t multiply_adds(const Function *f, int first)
     for (int i = first; i < f->node_count; i++) {
         const Node *node = f->nodes[i];
         int64_t steps;
-        if (node->op == OP_scan && checked_multiply(node_scan(node).steps,
-                                                    multiply_adds(node->attr.body, 0), &steps))
+        if (node->op == OP_scan &&
+            checked_multiply(node_scan(node).steps, multiply_adds(node->attr.body, 0), &steps))
             sum += steps;
         if (!op_is(node->op, CONTRACTS))
             continue;

@@ -84,8 +84,9 @@ static bool turn(Count *c, Arena *scratch, int64_t number)
         if (!c->needed[n] || (node->op == OP_input && node != c->body->inputs[l->carried]))
             continue;
         if (node->op == OP_input || node->op == OP_constant) {
-            c->values[n] = value_read(
-                scratch, node->type, node->op == OP_input ? (const void *)&number : node->attr.data);
+            c->values[n] =
+                value_read(scratch, node->type,
+                           node->op == OP_input ? (const void *)&number : node->attr.data);
             continue;
         }
         Value *in = ARENA_ARRAY(scratch, Value, node->in_count);

@@ -152,20 +152,6 @@ const Value *onnx_in_value(OnnxOp *op, int i)
     return value;
 }
 
-/* The inputs of the model that a node depends on, as options that would make it known. */
-static const char *binding_remedy(OnnxOp *op, const Node *node, bool *seen)
-{
-    const char *text = "";
-    if (seen[node->id])
-        return text;
-    seen[node->id] = true;
-    if (node->op == OP_input)
-        return arena_print(op->arena, " --const %s=FILE", node->attr.text);
-    for (int i = 0; i < node->in_count; i++)
-        text = arena_print(op->arena, "%s%s", text, binding_remedy(op, node->in[i], seen));
-    return text;
-}
-
 /* The value of an input that must be known; NULL and an error otherwise. */
 static const Value *known_value(OnnxOp *op, int i, const char *what)
 {
@@ -178,9 +164,8 @@ static const Value *known_value(OnnxOp *op, int i, const char *what)
                    i);
         return NULL;
     }
-    const char *remedy = binding_remedy(op, node, ARENA_ARRAY(op->arena, bool, op->f->node_count));
-    onnx_error(op, "%s, \"%s\", must be known when the model is built%s%s", what, op->in[i]->name,
-               remedy[0] ? "; give the input that decides it a value:" : "", remedy);
+    onnx_error(op, "%s, \"%s\", must be known when the model is built%s", what, op->in[i]->name,
+               onnx_remedy(op, node));
     return NULL;
 }
 

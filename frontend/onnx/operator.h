@@ -86,8 +86,9 @@ struct OnnxOp {
     OnnxValue *out;
     int out_count;
     bool *attribute_read;
-    int own_nodes; /* from this one on nodes of f are the operator's own: not of a graph it has run */
-    int half;        /* ElementType that f32 results go back to; -1: none */
+    int own_nodes; /* from this one on nodes of f are the operator's own: not of a graph it has run
+                    */
+    int half;      /* ElementType that f32 results go back to; -1: none */
     bool keep_float; /* set by a builder whose f32 results stay f32 */
     bool failed;
 };
@@ -101,6 +102,10 @@ const OnnxOperator *onnx_operators(int *count);
 
 /* At the node's place; the operator has failed. Returns NULL. */
 Node *onnx_error(OnnxOp *op, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* "; give the input that decides it a value: --const x=FILE", with all inputs of the model that a
+ * node of op->f depends on; "" when it is none of them. */
+const char *onnx_remedy(const OnnxOp *op, const Node *node);
 
 /* ---- inputs ---- */
 
@@ -174,8 +179,8 @@ Node *onnx_gather(OnnxOp *op, Node *x, Node *indices, int axis);
  * `inputs` for its inputs. Fills `results`, one for each of its outputs. */
 bool onnx_graph_run(OnnxOp *op, const Onnx__GraphProto *graph, OnnxValue *inputs, int input_count,
                     OnnxValue *results);
-/* A function made of a graph, the body of a scan. Parameters that stand for outer tensors are behind
- * those made by onnx_body_input(). */
+/* A function made of a graph, the body of a scan. Parameters that stand for outer tensors are
+ * behind those made by onnx_body_input(). */
 typedef struct OnnxBody {
     Function *f;
     OnnxScope *scope;

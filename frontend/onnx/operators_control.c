@@ -24,7 +24,7 @@ const Onnx__GraphProto *onnx_graph(OnnxOp *op, const char *name)
 
 bool onnx_known(OnnxOp *op, const OnnxValue *value, int64_t *number)
 {
-    const void *data = value->node     ? value->node->op == OP_constant ? value->node->attr.data : NULL
+    const void *data = value->node ? value->node->op == OP_constant ? value->node->attr.data : NULL
                        : value->weight ? value->weight->data
                                        : NULL;
     if (!data)
@@ -58,9 +58,10 @@ static bool choose_sequence(const Choice *c, OnnxValue *yes, OnnxValue *no, Onnx
 {
     if (yes->item_count != no->item_count)
         return onnx_error(c->op,
-                          "its condition is not known, and output %d is a sequence of %d tensors or "
-                          "of %d",
-                          c->number, yes->item_count, no->item_count);
+                          "its condition is not known when the model is built, and output %d is a "
+                          "sequence of %d tensors or of %d%s",
+                          c->number, yes->item_count, no->item_count,
+                          onnx_remedy(c->op, c->condition));
     *result = *yes;
     result->items = ARENA_ARRAY(c->op->arena, OnnxValue *, yes->item_count);
     for (int i = 0; i < yes->item_count; i++) {
@@ -105,14 +106,16 @@ static bool choose(const Choice *c, OnnxValue *yes, OnnxValue *no, OnnxValue *re
     Node *b = onnx_value_node(op->reader, op->f, no, NULL);
     if (!a || !b)
         return onnx_error(op,
-                          "its condition is not known, and output %d is %s in one branch alone",
-                          c->number, yes->is_sequence || no->is_sequence ? "a sequence" : "empty");
+                          "its condition is not known when the model is built, and output %d is %s "
+                          "in one branch alone%s",
+                          c->number, yes->is_sequence || no->is_sequence ? "a sequence" : "empty",
+                          onnx_remedy(op, c->condition));
     if (!type_equal(&a->type, &b->type))
         return onnx_error(op,
                           "its condition is not known when the model is built, and output %d is %s "
-                          "or %s; both branches must give the same type and shape, or --const must "
-                          "say what the condition depends on",
-                          c->number, type_print(&a->type, one), type_print(&b->type, other));
+                          "or %s, which must be the same then%s",
+                          c->number, type_print(&a->type, one), type_print(&b->type, other),
+                          onnx_remedy(op, c->condition));
     *result = (OnnxValue){.node = a == b ? a : graph_select(op->f, c->condition, a, b)};
     return result->node && ((!yes->length && !no->length) || choose_length(c, yes, no, result));
 }
@@ -131,7 +134,8 @@ static OnnxValue *run_branch(OnnxOp *op, const Onnx__GraphProto *graph)
 
 void onnx_build_if(OnnxOp *op)
 {
-    const Onnx__GraphProto *yes = onnx_graph(op, "then_branch"), *no = onnx_graph(op, "else_branch");
+    const Onnx__GraphProto *yes = onnx_graph(op, "then_branch"),
+                           *no = onnx_graph(op, "else_branch");
     int64_t decided;
     if (!yes || !no)
         return;

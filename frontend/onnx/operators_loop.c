@@ -9,8 +9,8 @@
  *
  *         alive, count, v  ←  alive & condition, count + alive, alive ? body(v) : v
  *
- * A body that is none for a scan, since shapes differ from turn to turn or a sequence is carried, is
- * written out turn by turn: then all that decides must be known. A single turn always is. */
+ * A body that is none for a scan, since shapes differ from turn to turn or a sequence is carried,
+ * is written out turn by turn: then all that decides must be known. A single turn always is. */
 #include <string.h>
 
 #include "frontend/onnx/control.h"
@@ -87,14 +87,13 @@ static bool find_turns(Loop *l)
         return true;
     if (l->limit_node)
         return onnx_error(l->op,
-                          "how often it runs at most, its input \"%s\", must be known when the "
-                          "model is built; if that is an input of the model, --const %s=FILE gives "
-                          "it a value",
-                          l->op->in[0]->name, l->op->in[0]->name);
-    return onnx_error(l->op, l->ends_by_data
-                                 ? "runs until data end it, and nothing says how often at most: its "
-                                   "input M must be a number of turns"
-                                 : "runs without end");
+                          "how often it runs at most, \"%s\", must be known when the model is "
+                          "built%s",
+                          l->op->in[0]->name, onnx_remedy(l->op, l->limit_node));
+    return onnx_error(
+        l->op, l->ends_by_data ? "runs until data end it, and nothing says how often at most: its "
+                                 "input M must be a number of turns"
+                               : "runs without end");
 }
 
 /* ---- the scan ---- */
@@ -237,10 +236,10 @@ static bool run_turn(Loop *l, int64_t turn)
     return true;
 }
 
-static bool cannot_write_out(const Loop *l, const char *reason)
+static bool cannot_write_out(const Loop *l, const char *reason, const Node *of)
 {
-    return onnx_error(l->op, "%s, and it cannot run as a loop: %s", reason,
-                      l->why ? l->why : "it would end at once");
+    return onnx_error(l->op, "%s, and it is no loop whose turns are alike: %s%s", reason, l->why,
+                      of ? onnx_remedy(l->op, of) : "");
 }
 
 static void write_out(Loop *l)
@@ -249,12 +248,13 @@ static void write_out(Loop *l)
     Parts *parts = ARENA_ARRAY(op->arena, Parts, l->stacked + 1);
     int64_t turn = 0, goes_on = l->limit > 0;
     if (l->start || l->limit_node) {
-        cannot_write_out(l, "how often it runs depends on data");
+        cannot_write_out(l, "how often it runs depends on data",
+                         l->start ? l->start : l->limit_node);
         return;
     }
     for (; goes_on; turn++) {
         if (turn == WRITTEN_LIMIT) {
-            cannot_write_out(l, "it runs more often than can be written out");
+            cannot_write_out(l, "it runs more often than can be written out", NULL);
             return;
         }
         if (!run_turn(l, turn) || !keep_parts(l, parts))
@@ -262,7 +262,8 @@ static void write_out(Loop *l)
         if (turn + 1 == l->limit)
             goes_on = false;
         else if (!onnx_known(op, &l->results[0], &goes_on)) {
-            cannot_write_out(l, "whether there is another turn depends on data");
+            cannot_write_out(l, "whether there is another turn depends on data",
+                             l->results[0].node);
             return;
         }
     }

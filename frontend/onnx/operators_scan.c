@@ -66,8 +66,9 @@ static bool read_graph(ScanOp *s)
     s->carried = count - s->scanned;
     s->stacked = (int)s->graph->n_output - s->carried;
     if (s->graph->n_input != (size_t)count || s->stacked < 0)
-        return onnx_error(op, "its body has %zu inputs and %zu outputs, which does not fit %d "
-                              "states and %d inputs that are scanned",
+        return onnx_error(op,
+                          "its body has %zu inputs and %zu outputs, which does not fit %d "
+                          "states and %d inputs that are scanned",
                           s->graph->n_input, s->graph->n_output, s->carried, s->scanned);
     if (op->out_count > s->carried + s->stacked)
         return onnx_error(op, "has %d outputs, but its body gives %d", op->out_count,
@@ -90,8 +91,8 @@ static TensorType slice_type(const TensorType *type)
     return slice;
 }
 
-/* `types`: of the parameters. Results are added to the body; with `alive`, a parameter of it, states
- * stay and stacks are nought where that is false. */
+/* `types`: of the parameters. Results are added to the body; with `alive`, a parameter of it,
+ * states stay and stacks are nought where that is false. */
 static bool build_body(ScanOp *s, const TensorType *types, bool ends)
 {
     OnnxOp *op = s->op;
@@ -109,8 +110,7 @@ static bool build_body(ScanOp *s, const TensorType *types, bool ends)
         Node *node = onnx_body_node(op, s->body, &results[i]);
         if (!node || results[i].length)
             return onnx_error(op, "output %d of its body is no tensor of a size that is known", i);
-        Node *otherwise =
-            i < s->carried ? f->inputs[i] : graph_scalar(f, node->type.element, 0);
+        Node *otherwise = i < s->carried ? f->inputs[i] : graph_scalar(f, node->type.element, 0);
         function_add_result(f, NULL, ends ? graph_select(f, alive, node, otherwise) : node);
     }
     return true;
@@ -185,8 +185,8 @@ void onnx_build_scan(OnnxOp *op)
         types[i] = i < s.carried ? s.given[i]->type : slice_type(&s.given[i]->type);
     if (!build_body(&s, types, false))
         return;
-    Node *scan = s.steps ? onnx_scan(op, s.body, s.carried, s.scanned, s.steps, s.reverse, s.given)
-                         : NULL;
+    Node *scan =
+        s.steps ? onnx_scan(op, s.body, s.carried, s.scanned, s.steps, s.reverse, s.given) : NULL;
     if (scan || !s.steps)
         give_results(&s, scan, out_axes, out_directions);
     else
@@ -232,9 +232,8 @@ static Node *scan_sequences(ScanOp *s, int64_t sequences)
     q.f->place = op->place;
     s->given[own - 1] = counts ? counts : s->given[own - 1];
     for (int i = 0; i < own; i++)
-        inner[i] = s->given[i]
-                       ? sequence_input(s, &q, s->given[i], slice_type(&s->given[i]->type))
-                       : NULL;
+        inner[i] =
+            s->given[i] ? sequence_input(s, &q, s->given[i], slice_type(&s->given[i]->type)) : NULL;
     for (int i = 0; i < captured; i++)
         inner[own + i] = sequence_input(s, &q, outer[i], outer[i]->type);
     Node *scan = graph_scan(q.f, s->body->f, s->carried, own - s->carried, s->steps, false, inner);
@@ -252,8 +251,9 @@ static bool turn_inputs(ScanOp *s, const int64_t *directions, TensorType *types,
         int stack = i - s->carried;
         if ((*x)->type.rank < (stack < 0 ? 1 : 2) || (i > 0 && (*x)->type.dims[0] != *sequences) ||
             (stack > 0 && (*x)->type.dims[1] != s->steps))
-            return onnx_error(s->op, "input %d does not have as many sequences and steps as those "
-                                     "before it",
+            return onnx_error(s->op,
+                              "input %d does not have as many sequences and steps as those "
+                              "before it",
                               s->first + i);
         *sequences = (*x)->type.dims[0];
         types[i] = slice_type(&(*x)->type);
@@ -264,8 +264,7 @@ static bool turn_inputs(ScanOp *s, const int64_t *directions, TensorType *types,
         if (directions[stack] && !(*x = graph_reverse(s->op->f, *x, 1, steps_axis)))
             return false;
     }
-    return (*sequences > 0 && s->steps > 0) ||
-           onnx_error(s->op, "has no sequences, or empty ones");
+    return (*sequences > 0 && s->steps > 0) || onnx_error(s->op, "has no sequences, or empty ones");
 }
 
 void onnx_build_scan_8(OnnxOp *op)

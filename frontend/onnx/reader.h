@@ -25,7 +25,7 @@ typedef struct OnnxFunction {
 struct OnnxScope {
     OnnxScope *outer; /* NULL: the main graph, or a model's own function, which sees no other */
     Function *f;
-    Map values; /* of OnnxValue */
+    Map values;        /* of OnnxValue */
     const char *place; /* of the operator whose graph or function this is; NULL: the main graph */
     const OnnxImports *imports;
     const OnnxOp *call; /* whose body this is: attributes refer to its; NULL: no function's */
@@ -42,9 +42,9 @@ struct OnnxReader {
     const ModelOptions *options;
     const Onnx__ModelProto *proto;
     Program *program;
-    Function *main;       /* the one that the main graph is walked for */
-    Map weights;          /* of OnnxWeight, by name */
-    Map functions;        /* of OnnxFunction, by "domain:name:overload" */
+    Function *main; /* the one that the main graph is walked for */
+    Map weights;    /* of OnnxWeight, by name */
+    Map functions;  /* of OnnxFunction, by "domain:name:overload" */
     const OnnxImports *imports;
     int call_depth;       /* of these */
     int64_t node_limit;   /* nodes still to be built: loops written out must end */
@@ -60,7 +60,8 @@ bool onnx_nodes_run(OnnxReader *reader, OnnxScope *scope, Onnx__NodeProto **node
 /* "ai.onnx" is "". */
 const char *onnx_domain(const char *domain);
 
-/* function.c: the model's own functions; calls of them are replaced by the nodes of their bodies. */
+/* function.c: the model's own functions; calls of them are replaced by the nodes of their bodies.
+ */
 bool onnx_functions_list(OnnxReader *reader);
 const OnnxFunction *onnx_function_find(OnnxReader *reader, const Onnx__NodeProto *node);
 void onnx_function_run(OnnxOp *op, const OnnxFunction *function);

@@ -49,8 +49,7 @@ Node *onnx_scope_capture(OnnxReader *reader, OnnxScope *scope, Node *node, const
 /* A weight that is trained is a state, and bodies have none. */
 static bool is_trained(const OnnxReader *reader, const OnnxValue *value)
 {
-    return reader->options->train && value->weight &&
-           element_is_float(value->weight->type.element);
+    return reader->options->train && value->weight && element_is_float(value->weight->type.element);
 }
 
 static OnnxValue *capture(OnnxReader *reader, OnnxScope *scope, OnnxValue *value)
@@ -89,6 +88,56 @@ bool onnx_scope_add(OnnxReader *reader, OnnxScope *scope, const char *place, Onn
                           value->name);
     map_set(&scope->values, value->name, value);
     return true;
+}
+
+/* ---- what a value depends on ---- */
+
+/* The node outside that a body's parameter stands for; NULL: it is one of the body's own. */
+static const Node *outer_node(const OnnxScope *body, const Node *parameter)
+{
+    int own = body->f->input_count - body->captured_count;
+    for (int i = 0; i < body->captured_count; i++)
+        if (body->f->inputs[own + i] == parameter)
+            return body->captured[i];
+    return NULL;
+}
+
+/* The scope around one, also around a call of a function of the model's own. */
+static const OnnxScope *around(const OnnxScope *scope)
+{
+    return scope->outer ? scope->outer : scope->call ? scope->call->scope : NULL;
+}
+
+/* Adds options for the model's inputs that one of the nodes marked in `needed` depends on. */
+static const char *add_options(Arena *arena, const OnnxScope *scope, bool *needed, const char *text)
+{
+    const OnnxScope *outer = around(scope);
+    for (; outer && outer->f == scope->f; outer = around(scope))
+        scope = outer;
+    bool *outer_needed = ARENA_ARRAY(arena, bool, outer ? outer->f->node_count + 1 : 0);
+    for (int n = scope->f->node_count - 1; n >= 0; n--) {
+        const Node *node = scope->f->nodes[n];
+        for (int i = 0; needed[n] && i < node->in_count; i++)
+            needed[node->in[i]->id] = true;
+        if (!needed[n] || node->op != OP_input)
+            continue;
+        const Node *captured = outer ? outer_node(scope, node) : NULL;
+        if (captured)
+            outer_needed[captured->id] = true;
+        else if (!outer)
+            text = arena_print(arena, "%s --const %s=FILE", text, node->attr.text);
+    }
+    return outer ? add_options(arena, outer, outer_needed, text) : text;
+}
+
+const char *onnx_remedy(const OnnxOp *op, const Node *node)
+{
+    bool *needed = ARENA_ARRAY(op->arena, bool, op->f->node_count + 1);
+    needed[node->id] = true;
+    const char *options = add_options(op->arena, op->scope, needed, "");
+    return options[0]
+               ? arena_print(op->arena, "; give the input that decides it a value:%s", options)
+               : "";
 }
 
 /* ---- initialisers ---- */

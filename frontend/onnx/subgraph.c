@@ -1,8 +1,8 @@
 /* Graphs in attributes: branches of an If, bodies of loops.
  *
- * onnx_graph_run() puts the nodes of one into the function where the operator stands; OnnxBody makes
- * a function of its own of it, for a scan. A trial keeps errors back: whether a body can be a scan's
- * is found out by building it, and when it cannot there may be another way. */
+ * onnx_graph_run() puts the nodes of one into the function where the operator stands; OnnxBody
+ * makes a function of its own of it, for a scan. A trial keeps errors back: whether a body can be a
+ * scan's is found out by building it, and when it cannot there may be another way. */
 #include "frontend/onnx/control.h"
 #include "frontend/onnx/reader.h"
 #include "ir/scan.h"

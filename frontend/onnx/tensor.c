@@ -251,8 +251,8 @@ bool onnx_sparse_read(Diag *diag, const char *place, const char *model_path,
     if (!dense_type(diag, place, sparse, type))
         return false;
     bool linear = indices.rank == 1 && indices.dims[0] == values.dims[0];
-    bool by_axis = indices.rank == 2 && indices.dims[0] == values.dims[0] &&
-                   indices.dims[1] == type->rank;
+    bool by_axis =
+        indices.rank == 2 && indices.dims[0] == values.dims[0] && indices.dims[1] == type->rank;
     if (values.rank != 1 || indices.element != TYPE_I64 || (!linear && !by_axis))
         return diag_error(diag, place, "it is sparse, but its values and indices do not fit");
     size_t size = (size_t)element_bytes(type->element);
