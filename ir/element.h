@@ -18,6 +18,12 @@ void element_set_integer(ElementType element, void *data, int64_t index, int64_t
 /* Either as a number; false when it is an integer beyond 2^53, where doubles have gaps. */
 bool element_exact(ElementType element, const void *data, int64_t index, double *value);
 
+/* a < b of integers */
+static inline bool element_less(ElementType element, int64_t a, int64_t b)
+{
+    return element == TYPE_U64 ? (uint64_t)a < (uint64_t)b : a < b;
+}
+
 /* Two's complement at the width of the type; bool becomes 0 or 1. */
 int64_t element_wrap(ElementType element, int64_t value);
 /* The integer of the type nearest to a number cut off towards zero; NaN gives 0. bool: x ≠ 0 */

@@ -112,9 +112,7 @@ static bool is_greater(const Value *in, int64_t a, int64_t b)
 {
     if (in->numbers)
         return in->numbers[a] > in->numbers[b];
-    if (in->type.element == TYPE_U64)
-        return (uint64_t)in->integers[a] > (uint64_t)in->integers[b];
-    return in->integers[a] > in->integers[b];
+    return element_less(in->type.element, in->integers[b], in->integers[a]);
 }
 
 /* Of [outer, length, inner]. Only a strictly greater element takes the first one's place: a NaN

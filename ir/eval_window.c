@@ -2,10 +2,12 @@
  *
  * Taps outside the input do not exist: they are neither summed nor compared. With dilation a window
  * can lie between the elements of a very small input and have no tap at all; then its maximum is
- * -inf, its sum 0, its argmax 0, and what is picked there is 0. */
+ * -inf (the least of an integer type), its sum 0, its argmax 0, and what is picked there is 0. */
 #include "ir/eval_window.h"
 
 #include <math.h>
+
+#include "ir/element.h"
 
 Geometry geometry_create(const Node *node, const TensorType *x, const TensorType *y,
                          const int64_t *size)
@@ -56,10 +58,11 @@ void geometry_walk(const Geometry *g, TapBody *body, void *context)
                     pixel_walk(g, image, (int64_t[]){i, j, k}, body, context, y_pixel++);
 }
 
-/* x is the side of the input, y that of the output; taps and best are y's shape. */
+/* x is the side of the input, y that of the output; taps are y's shape. */
 typedef struct Windows {
-    double *x, *y, *best;
+    const Value *x, *y;
     int64_t *taps;
+    int64_t *best; /* where in x the greatest so far is */
     int64_t channels;
 } Windows;
 
@@ -67,52 +70,83 @@ static void walk_windows(const Evaluation *e, const Value *x, const Value *y, Wi
                          TapBody *body)
 {
     Geometry geometry = geometry_create(e->node, &x->type, &y->type, e->node->attr.lists[0].values);
+    windows->x = x;
+    windows->y = y;
     windows->channels = x->type.dims[x->type.rank - 1];
     geometry_walk(&geometry, body, windows);
+}
+
+/* to[i] += from[j] */
+static void add_element(const Value *to, int64_t i, const Value *from, int64_t j)
+{
+    if (to->numbers)
+        to->numbers[i] += from->numbers[j];
+    else
+        to->integers[i] = (int64_t)((uint64_t)to->integers[i] + (uint64_t)from->integers[j]);
+}
+
+/* to[i] = from[j] */
+static void set_element(const Value *to, int64_t i, const Value *from, int64_t j)
+{
+    if (to->numbers)
+        to->numbers[i] = from->numbers[j];
+    else
+        to->integers[i] = from->integers[j];
+}
+
+static bool is_greater(const Value *a, int64_t i, const Value *b, int64_t j)
+{
+    if (a->numbers)
+        return a->numbers[i] > b->numbers[j];
+    return element_less(a->type.element, b->integers[j], a->integers[i]);
 }
 
 static void tap_max(void *context, int64_t x_pixel, int64_t tap, int64_t y_pixel)
 {
     const Windows *windows = context;
+    int64_t x = x_pixel * windows->channels, y = y_pixel * windows->channels;
     (void)tap;
-    for (int64_t c = 0; c < windows->channels; c++) {
-        double x = windows->x[x_pixel * windows->channels + c];
-        double *y = &windows->y[y_pixel * windows->channels + c];
-        if (!isnan(*y) && !(*y > x))
-            *y = x;
+    for (int64_t c = 0; c < windows->channels; c++, x++, y++) {
+        bool stays = windows->y->numbers && isnan(windows->y->numbers[y]);
+        if (!stays && !is_greater(windows->y, y, windows->x, x))
+            set_element(windows->y, y, windows->x, x);
     }
 }
 
 void evaluate_window_max(const Evaluation *e)
 {
-    Windows windows = {.x = e->in[0].numbers, .y = e->out->numbers};
+    Windows windows = {0};
     int64_t count = type_elements(&e->out->type);
-    for (int64_t i = 0; i < count; i++)
-        windows.y[i] = -INFINITY;
+    for (int64_t i = 0; i < count; i++) {
+        if (e->out->numbers)
+            e->out->numbers[i] = -INFINITY;
+        else
+            e->out->integers[i] = element_saturate(e->out->type.element, -INFINITY);
+    }
     walk_windows(e, &e->in[0], e->out, &windows, tap_max);
 }
 
 static void tap_sum(void *context, int64_t x_pixel, int64_t tap, int64_t y_pixel)
 {
     const Windows *windows = context;
+    int64_t x = x_pixel * windows->channels, y = y_pixel * windows->channels;
     (void)tap;
     for (int64_t c = 0; c < windows->channels; c++)
-        windows->y[y_pixel * windows->channels + c] += windows->x[x_pixel * windows->channels + c];
+        add_element(windows->y, y + c, windows->x, x + c);
 }
 
 void evaluate_window_sum(const Evaluation *e)
 {
-    Windows windows = {.x = e->in[0].numbers, .y = e->out->numbers};
+    Windows windows = {0};
     walk_windows(e, &e->in[0], e->out, &windows, tap_sum);
 }
 
 static void tap_argmax(void *context, int64_t x_pixel, int64_t tap, int64_t y_pixel)
 {
     const Windows *windows = context;
-    for (int64_t c = 0; c < windows->channels; c++) {
-        double x = windows->x[x_pixel * windows->channels + c];
-        int64_t y = y_pixel * windows->channels + c;
-        if (windows->taps[y] < 0 || x > windows->best[y]) {
+    int64_t x = x_pixel * windows->channels, y = y_pixel * windows->channels;
+    for (int64_t c = 0; c < windows->channels; c++, x++, y++) {
+        if (windows->taps[y] < 0 || is_greater(windows->x, x, windows->x, windows->best[y])) {
             windows->taps[y] = tap;
             windows->best[y] = x;
         }
@@ -122,9 +156,7 @@ static void tap_argmax(void *context, int64_t x_pixel, int64_t tap, int64_t y_pi
 void evaluate_window_argmax(const Evaluation *e)
 {
     int64_t count = type_elements(&e->out->type);
-    Windows windows = {.x = e->in[0].numbers,
-                       .best = ARENA_ARRAY(e->arena, double, count),
-                       .taps = e->out->integers};
+    Windows windows = {.best = ARENA_ARRAY(e->arena, int64_t, count), .taps = e->out->integers};
     for (int64_t i = 0; i < count; i++)
         windows.taps[i] = -1; /* none seen yet */
     walk_windows(e, &e->in[0], e->out, &windows, tap_argmax);
@@ -136,43 +168,44 @@ void evaluate_window_argmax(const Evaluation *e)
 static void tap_pick(void *context, int64_t x_pixel, int64_t tap, int64_t y_pixel)
 {
     const Windows *windows = context;
+    int64_t x = x_pixel * windows->channels, y = y_pixel * windows->channels;
     for (int64_t c = 0; c < windows->channels; c++)
-        if (windows->taps[y_pixel * windows->channels + c] == tap)
-            windows->y[y_pixel * windows->channels + c] =
-                windows->x[x_pixel * windows->channels + c];
+        if (windows->taps[y + c] == tap)
+            set_element(windows->y, y + c, windows->x, x + c);
 }
 
 void evaluate_window_pick(const Evaluation *e)
 {
-    Windows windows = {.x = e->in[0].numbers, .y = e->out->numbers, .taps = e->in[1].integers};
+    Windows windows = {.taps = e->in[1].integers};
     walk_windows(e, &e->in[0], e->out, &windows, tap_pick);
 }
 
 static void tap_scatter(void *context, int64_t x_pixel, int64_t tap, int64_t y_pixel)
 {
     const Windows *windows = context;
+    int64_t x = x_pixel * windows->channels, y = y_pixel * windows->channels;
     for (int64_t c = 0; c < windows->channels; c++)
-        if (windows->taps[y_pixel * windows->channels + c] == tap)
-            windows->x[x_pixel * windows->channels + c] +=
-                windows->y[y_pixel * windows->channels + c];
+        if (windows->taps[y + c] == tap)
+            add_element(windows->x, x + c, windows->y, y + c);
 }
 
 void evaluate_window_scatter(const Evaluation *e)
 {
-    Windows windows = {.x = e->out->numbers, .y = e->in[0].numbers, .taps = e->in[1].integers};
+    Windows windows = {.taps = e->in[1].integers};
     walk_windows(e, e->out, &e->in[0], &windows, tap_scatter);
 }
 
 static void tap_spread(void *context, int64_t x_pixel, int64_t tap, int64_t y_pixel)
 {
     const Windows *windows = context;
+    int64_t x = x_pixel * windows->channels, y = y_pixel * windows->channels;
     (void)tap;
     for (int64_t c = 0; c < windows->channels; c++)
-        windows->x[x_pixel * windows->channels + c] += windows->y[y_pixel * windows->channels + c];
+        add_element(windows->x, x + c, windows->y, y + c);
 }
 
 void evaluate_window_spread(const Evaluation *e)
 {
-    Windows windows = {.x = e->out->numbers, .y = e->in[0].numbers};
+    Windows windows = {0};
     walk_windows(e, e->out, &e->in[0], &windows, tap_spread);
 }

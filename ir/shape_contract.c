@@ -17,7 +17,7 @@
 bool shape_matmul(const ShapeQuery *query, TensorType *result)
 {
     const TensorType *a = &query->in[0]->type, *b = &query->in[1]->type;
-    if (!shape_floating(query, 0) || !shape_equal_elements(query, 0, 1))
+    if (!shape_number(query, 0) || !shape_equal_elements(query, 0, 1))
         return false;
     for (int i = 0; i < 2; i++)
         if (query->in[i]->type.rank < 2)
@@ -151,7 +151,7 @@ static bool conv_result(const ShapeQuery *query, const TensorType *x, const Tens
 
 bool shape_conv(const ShapeQuery *query, TensorType *result)
 {
-    return shape_floating(query, 0) && shape_equal_elements(query, 0, 1) &&
+    return shape_number(query, 0) && shape_equal_elements(query, 0, 1) &&
            conv_result(query, &query->in[0]->type, &query->in[1]->type, result);
 }
 
@@ -160,7 +160,7 @@ bool shape_conv_transpose(const ShapeQuery *query, TensorType *result)
 {
     const TensorType *y = &query->in[0]->type, *w = &query->in[1]->type;
     TensorType expected;
-    if (!shape_floating(query, 0) || !shape_equal_elements(query, 0, 1) ||
+    if (!shape_number(query, 0) || !shape_equal_elements(query, 0, 1) ||
         !shape_from_list(query, y->element, query->attr->lists[4], result) ||
         !conv_result(query, result, w, &expected))
         return false;
@@ -176,7 +176,7 @@ bool shape_conv_filter(const ShapeQuery *query, TensorType *result)
 {
     const TensorType *x = &query->in[0]->type, *y = &query->in[1]->type;
     TensorType expected;
-    if (!shape_floating(query, 0) || !shape_equal_elements(query, 0, 1) ||
+    if (!shape_number(query, 0) || !shape_equal_elements(query, 0, 1) ||
         !shape_from_list(query, y->element, query->attr->lists[4], result) ||
         !conv_result(query, x, result, &expected))
         return false;
@@ -225,7 +225,7 @@ static bool window_result(const ShapeQuery *query, const TensorType *x, TensorTy
 
 bool shape_window(const ShapeQuery *query, TensorType *result)
 {
-    return shape_floating(query, 0) && window_result(query, &query->in[0]->type, result);
+    return shape_number(query, 0) && window_result(query, &query->in[0]->type, result);
 }
 
 bool shape_window_argmax(const ShapeQuery *query, TensorType *result)
@@ -258,7 +258,7 @@ bool shape_window_spread(const ShapeQuery *query, TensorType *result)
 {
     const TensorType *y = &query->in[0]->type;
     TensorType expected;
-    if (!shape_floating(query, 0) ||
+    if (!shape_number(query, 0) ||
         !shape_from_list(query, y->element, query->attr->lists[4], result) ||
         !window_result(query, result, &expected))
         return false;

@@ -62,9 +62,8 @@ static bool match_block(Contraction *c, Stmt *block)
     c->a = sum->value->in[0];
     c->b = sum->value->in[1];
     c->element = c->acc->element;
-    return element_is_float(c->element) && c->a->kind == EXPR_LOAD && c->b->kind == EXPR_LOAD &&
-           !c->a->dynamic && !c->b->dynamic && c->a->element == c->element &&
-           c->b->element == c->element && first_store(c->epilogue);
+    return c->a->kind == EXPR_LOAD && c->b->kind == EXPR_LOAD && !c->a->dynamic && !c->b->dynamic &&
+           c->a->element == c->element && c->b->element == c->element && first_store(c->epilogue);
 }
 
 static void measure(Contraction *c)

@@ -4,10 +4,21 @@
 
 #include "tests/support/random_parts.h"
 
+/* Floats mostly; integers for what takes both. */
+static Item *pick_number(Maker *m, int rank, bool exact)
+{
+    return chance(m, 80) ? pick_item(m, TYPE_F32, rank, exact) : pick_integer(m, rank, exact);
+}
+
+static bool is_integer(const Item *item)
+{
+    return element_is_integer(item->node->type.element);
+}
+
 /* [..,m,k]·[..,k,n]: the other operand has all outer axes, some of them, or none */
 void step_matmul(Maker *m)
 {
-    Item *x = pick_item(m, TYPE_F32, 2, false);
+    Item *x = pick_number(m, 2, false);
     if (!x)
         return;
     const TensorType *type = &x->node->type;
@@ -22,9 +33,9 @@ void step_matmul(Maker *m)
     other.dims[other.rank - 1] = left ? length : summed;
     if (type_elements(&other) > SMALL)
         return;
-    Node *y = new_input(m, TYPE_F32, other.rank, other.dims);
+    Node *y = new_input(m, other.element, other.rank, other.dims);
     enter(m, left ? graph_matmul(m->f, x->node, y) : graph_matmul(m->f, y, x->node),
-          (double)summed * x->bound * INPUT_BOUND, false);
+          (double)summed * x->bound * INPUT_BOUND, is_integer(x));
 }
 
 /* Strides, dilations and paddings that leave at least one position over `type`. */
@@ -57,7 +68,7 @@ static int64_t taps(const Spatial *spatial)
 /* An image with few enough channels, and weights that fit it. */
 static Item *pick_image(Maker *m, Spatial *spatial)
 {
-    Item *x = pick_item(m, TYPE_F32, 3, false);
+    Item *x = pick_number(m, 3, false);
     if (!x || !pick_spatial(m, &x->node->type, spatial))
         return NULL;
     return x;
@@ -67,7 +78,7 @@ static TensorType pick_weights(Maker *m, const TensorType *x, Spatial *spatial)
 {
     static const int64_t groups[] = {1, 1, 1, 2, 3};
     int64_t channels = x->dims[x->rank - 1], out = pick(m, 1, 9);
-    TensorType type = type_make(TYPE_F32, x->rank, x->dims);
+    TensorType type = *x;
     for (int i = 0; i < spatial->rank; i++)
         type.dims[i] = spatial->size[i];
     int64_t wanted = chance(m, 15) ? channels : groups[pick(m, 0, 4)];
@@ -89,9 +100,9 @@ void step_conv(Maker *m)
     TensorType type = pick_weights(m, &x->node->type, &spatial);
     if (type_elements(&type) > SMALL)
         return;
-    Node *w = new_input(m, TYPE_F32, type.rank, type.dims);
+    Node *w = new_input(m, type.element, type.rank, type.dims);
     double terms = (double)(taps(&spatial) * type.dims[type.rank - 2]);
-    enter(m, graph_conv(m->f, x->node, w, &spatial), terms * x->bound * INPUT_BOUND, false);
+    enter(m, graph_conv(m->f, x->node, w, &spatial), terms * x->bound * INPUT_BOUND, is_integer(x));
 }
 
 /* Both adjoints, of a convolution that is made for its shape. */
@@ -104,17 +115,17 @@ void step_conv_back(Maker *m)
     TensorType type = pick_weights(m, &x->node->type, &spatial);
     if (type_elements(&type) > SMALL)
         return;
-    Node *w = new_input(m, TYPE_F32, type.rank, type.dims);
+    Node *w = new_input(m, type.element, type.rank, type.dims);
     Node *y = graph_conv(m->f, x->node, w, &spatial);
     if (type_elements(&y->type) > SMALL)
         return;
-    Node *dy = new_input(m, TYPE_F32, y->type.rank, y->type.dims);
+    Node *dy = new_input(m, y->type.element, y->type.rank, y->type.dims);
     double terms = (double)(taps(&spatial) * type.dims[type.rank - 1]);
     enter(m, graph_conv_transpose(m->f, dy, w, &spatial, &x->node->type),
-          terms * INPUT_BOUND * INPUT_BOUND, false);
+          terms * INPUT_BOUND * INPUT_BOUND, is_integer(x));
     terms = (double)(type_elements(&y->type) / y->type.dims[y->type.rank - 1]);
     enter(m, graph_conv_filter(m->f, x->node, dy, &spatial, &type), terms * x->bound * INPUT_BOUND,
-          false);
+          is_integer(x));
 }
 
 /* A window without a tap, whose maximum is infinite, there cannot be then. */
@@ -134,26 +145,27 @@ void step_window(Maker *m)
         return;
     bool sum = chance(m, 50);
     enter(m, graph_window(m->f, sum ? OP_window_sum : OP_window_max, x->node, &spatial),
-          sum ? x->bound * (double)taps(&spatial) : x->bound, !sum && x->exact);
+          sum ? x->bound * (double)taps(&spatial) : x->bound, is_integer(x) || (!sum && x->exact));
 }
 
 /* Taps that reach differently far beyond the edges of one value, with other numbers there. */
 void step_borders(Maker *m)
 {
     Spatial spatial;
-    Item *x = pick_item(m, TYPE_F32, 3, false);
+    Item *x = pick_number(m, 3, false);
     if (!x)
         return;
     Node *y = graph_unary(m->f, OP_abs, x->node);
     for (int i = 0; i < 3 && pick_spatial(m, &y->type, &spatial); i++) {
         TensorType type = pick_weights(m, &y->type, &spatial);
         Node *w =
-            type_elements(&type) > SMALL ? NULL : new_input(m, TYPE_F32, type.rank, type.dims);
+            type_elements(&type) > SMALL ? NULL : new_input(m, type.element, type.rank, type.dims);
         double terms = (double)(taps(&spatial) * type.dims[type.rank - 2]);
         if (chance(m, 35) && is_dense(&spatial))
             enter(m, graph_window(m->f, OP_window_max, y, &spatial), x->bound, x->exact);
         else if (w)
-            enter(m, graph_conv(m->f, y, w, &spatial), terms * x->bound * INPUT_BOUND, false);
+            enter(m, graph_conv(m->f, y, w, &spatial), terms * x->bound * INPUT_BOUND,
+                  is_integer(x));
     }
 }
 
@@ -161,19 +173,19 @@ void step_borders(Maker *m)
 void step_window_taps(Maker *m)
 {
     Spatial spatial;
-    Item *x = pick_item(m, TYPE_F32, 3, true);
+    Item *x = pick_number(m, 3, true);
     if (!x || !pick_spatial(m, &x->node->type, &spatial))
         return;
     TensorType type = x->node->type;
     Node *where = graph_window(m->f, OP_window_argmax, x->node, &spatial);
-    Node *other = new_input(m, TYPE_F32, type.rank, type.dims);
+    Node *other = new_input(m, type.element, type.rank, type.dims);
     Node *picked = graph_window_pick(m->f, other, where, &spatial);
     if (is_dense(&spatial) && chance(m, 60))
         enter(m, graph_window(m->f, OP_window_max, x->node, &spatial), x->bound, x->exact);
     enter(m, where, 0, true);
     enter(m, picked, INPUT_BOUND, true);
     enter(m, graph_window_scatter(m->f, picked, where, &spatial, &type),
-          INPUT_BOUND * (double)taps(&spatial), false);
+          INPUT_BOUND * (double)taps(&spatial), is_integer(x));
 }
 
 void step_window_spread(Maker *m)
@@ -184,14 +196,14 @@ void step_window_spread(Maker *m)
         return;
     Node *sum = graph_window(m->f, OP_window_sum, x->node, &spatial);
     enter(m, graph_window_spread(m->f, sum, &spatial, &x->node->type),
-          x->bound * (double)(taps(&spatial) * taps(&spatial)), false);
+          x->bound * (double)(taps(&spatial) * taps(&spatial)), is_integer(x));
 }
 
 void step_reduce(Maker *m)
 {
     static const Op ops[] = {OP_reduce_sum, OP_reduce_sum, OP_reduce_max, OP_reduce_min};
     Op op = ops[pick(m, 0, 3)];
-    Item *x = chance(m, 80) ? pick_item(m, TYPE_F32, 1, false) : pick_integer(m, 1, false);
+    Item *x = pick_number(m, 1, false);
     int64_t axes[RANK_LIMIT];
     int count = 0;
     double terms = 1;
@@ -206,12 +218,12 @@ void step_reduce(Maker *m)
     if (count > 0)
         enter(m, graph_reduce(m->f, op, x->node, count, axes, chance(m, 40)),
               op == OP_reduce_sum ? x->bound * terms : x->bound,
-              x->exact && (op != OP_reduce_sum || element_is_integer(x->node->type.element)));
+              x->exact && (op != OP_reduce_sum || is_integer(x)));
 }
 
 void step_argmax(Maker *m)
 {
-    Item *x = chance(m, 80) ? pick_item(m, TYPE_F32, 1, true) : pick_integer(m, 1, true);
+    Item *x = pick_number(m, 1, true);
     if (x)
         enter(m, graph_argmax(m->f, x->node, pick(m, 0, x->node->type.rank - 1)), 0, true);
 }
@@ -361,7 +373,7 @@ void step_gather(Maker *m)
 
 void step_scatter_add(Maker *m)
 {
-    Item *x = chance(m, 80) ? pick_item(m, TYPE_F32, 1, false) : pick_integer(m, 1, false);
+    Item *x = pick_number(m, 1, false);
     if (!x)
         return;
     TensorType type = x->node->type;

@@ -31,6 +31,54 @@ Test(matmul, by_hand)
           "0 0 0 0");
 }
 
+/* Sums wrap as their type does. */
+Test(matmul, integers)
+{
+    gives("%a: i32[2,2] = constant value=[1,2,-3,65536] %b: i32[2,1] = constant value=[5,65536] "
+          "%r: i32[2,1] = matmul %a, %b",
+          "131077 -15");
+    gives("%a: u8[1,2] = constant value=[255,2] %b: u8[2,1] = constant value=[255,128] "
+          "%r: u8[1,1] = matmul %a, %b",
+          "1");
+    gives("%a: i64[1,2] = constant value=[9007199254740993,1] "
+          "%b: i64[2,1] = constant value=[1,9007199254740992] %r: i64[1,1] = matmul %a, %b",
+          "18014398509481985");
+}
+
+Test(conv, integers)
+{
+    gives("%x: i32[1,4,1] = constant value=[1,2,3,4] %w: i32[3,1,1] = constant value=[1,10,-100] "
+          "%r: i32[1,4,1] = conv %x, %w stride=[1] dilation=[1] pad=[1,1] groups=1",
+          "-190 -279 -368 43");
+    gives("%y: i64[1,2,1] = constant value=[1,2] %w: i64[2,1,1] = constant value=[1,10] "
+          "%r: i64[1,3,1] = conv_transpose %y, %w stride=[1] dilation=[1] pad=[0,0] groups=1 "
+          "dims=[1,3,1]",
+          "1 12 20");
+    gives("%x: i16[1,3,1] = constant value=[1,2,3] %y: i16[1,2,1] = constant value=[10,100] "
+          "%r: i16[2,1,1] = conv_filter %x, %y stride=[1] dilation=[1] pad=[0,0] groups=1 "
+          "dims=[2,1,1]",
+          "210 320");
+}
+
+Test(window, integers)
+{
+    const char *x = "%x: u64[1,4,1] = constant value=[1,18446744073709551615,3,0] ";
+    static const char *const cases[][2] = {
+        {"u64[1,3,1] = window_max", "-1 -1 3"},
+        {"u64[1,3,1] = window_sum", "0 2 3"},
+        {"i32[1,3,1] = window_argmax", "1 0 0"},
+    };
+    Arena *arena = arena_create();
+    for (int i = 0; i < 3; i++)
+        gives(arena_print(arena, "%s%%r: %s %%x size=[2] stride=[1] dilation=[1] pad=[0,0]", x,
+                          cases[i][0]),
+              cases[i][1]);
+    gives("%x: i8[1,3,1] = constant value=[-128,-5,-7] "
+          "%r: i8[1,3,1] = window_max %x size=[3] stride=[1] dilation=[1] pad=[1,1]",
+          "-5 -5 -5");
+    arena_destroy(arena);
+}
+
 Test(conv, by_hand)
 {
     gives("%x: f32[1,4,1] = constant value=[1,2,3,4] %w: f32[3,1,1] = constant value=[1,10,100] "

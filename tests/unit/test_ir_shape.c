@@ -116,8 +116,10 @@ Test(shape, matmul)
             "matmul: the last axis of f32[1,64] is 64, but f32[32,10] has 32 rows");
     refuses("%x: f32[64], %y: f32[64,10]", "matmul %x, %y",
             "matmul: f32[64] is no matrix: it needs at least two axes");
-    refuses("%x: i32[2,2]", "matmul %x, %x",
-            "matmul: i32[2,2] is not of a float type; cast it first");
+    gives("%x: i32[2,3], %y: i32[3,4]", "matmul %x, %y", "i32[2,4]");
+    refuses("%x: bool[2,2]", "matmul %x, %x", "matmul: bool[2,2] is no number; cast it first");
+    refuses("%x: i32[2,3], %y: i64[3,4]", "matmul %x, %y",
+            "matmul: i32[2,3] and i64[3,4] have different element types; cast one of them");
     refuses("%x: f32[2,2,3], %y: f32[3,3,4]", "matmul %x, %y",
             "matmul: f32[2] and f32[3] do not broadcast: 2 against 3 on axis 1 from the end");
 }
