@@ -15,15 +15,15 @@ static const struct {
     int number; /* of ONNX; 0: none of ours */
     ElementType element;
 } types[] = {
-    {"float", 1, TYPE_F32},   {"uint8", 2, TYPE_U8},  {"int8", 3, TYPE_I8},
-    {"int32", 6, TYPE_I32},   {"int64", 7, TYPE_I64}, {"bool", 9, TYPE_BOOL},
-    {"double", 11, TYPE_F64},
+    {"float", 1, TYPE_F32},   {"uint8", 2, TYPE_U8},    {"int8", 3, TYPE_I8},
+    {"uint16", 4, TYPE_U16},  {"int16", 5, TYPE_I16},   {"int32", 6, TYPE_I32},
+    {"int64", 7, TYPE_I64},   {"bool", 9, TYPE_BOOL},   {"double", 11, TYPE_F64},
+    {"uint32", 12, TYPE_U32}, {"uint64", 13, TYPE_U64},
 };
 
 /* Types that have no counterpart here. */
 static const char *const others[] = {
-    [4] = "uint16",          [5] = "int16",         [8] = "string",          [10] = "float16",
-    [12] = "uint32",         [13] = "uint64",       [14] = "complex64",      [15] = "complex128",
+    [8] = "string",          [10] = "float16",      [14] = "complex64",      [15] = "complex128",
     [16] = "bfloat16",       [17] = "float8e4m3fn", [18] = "float8e4m3fnuz", [19] = "float8e5m2",
     [20] = "float8e5m2fnuz", [21] = "uint4",        [22] = "int4",           [23] = "float4e2m1",
     [24] = "float8e8m0",
@@ -85,10 +85,11 @@ static bool wrong_count(Diag *diag, const char *place, const char *what, int64_t
 
 /* ---- typed fields ---- */
 
-static void copy_int32(const Onnx__TensorProto *tensor, int bytes, char *to)
+/* The low bytes of each number: hosts are little-endian. */
+static void copy_narrow(const char *from, size_t from_bytes, size_t count, size_t bytes, char *to)
 {
-    for (size_t i = 0; i < tensor->n_int32_data; i++)
-        memcpy(to + i * (size_t)bytes, &tensor->int32_data[i], (size_t)bytes);
+    for (size_t i = 0; i < count; i++)
+        memcpy(to + i * bytes, from + i * from_bytes, bytes);
 }
 
 /* The numbers of the field that elements of this type are kept in. */
@@ -97,25 +98,28 @@ static bool read_typed(Diag *diag, const char *place, const Onnx__TensorProto *t
 {
     int64_t elements = type_elements(type);
     int bytes = element_bytes(type->element);
-    size_t count = tensor->n_int32_data;
-    const void *field = NULL;
+    size_t count = tensor->n_int32_data, field_bytes = 4;
+    const void *field = tensor->int32_data;
     if (type->element == TYPE_F32) {
         count = tensor->n_float_data;
         field = tensor->float_data;
     } else if (type->element == TYPE_F64) {
         count = tensor->n_double_data;
         field = tensor->double_data;
+        field_bytes = 8;
     } else if (type->element == TYPE_I64) {
         count = tensor->n_int64_data;
         field = tensor->int64_data;
+        field_bytes = 8;
+    } else if (type->element == TYPE_U32 || type->element == TYPE_U64) {
+        count = tensor->n_uint64_data;
+        field = tensor->uint64_data;
+        field_bytes = 8;
     }
     if ((int64_t)count != elements)
         return wrong_count(diag, place, "numbers", (int64_t)count, elements);
     char *copy = arena_alloc(diag->arena, (size_t)elements * (size_t)bytes);
-    if (field)
-        memcpy(copy, field, count * (size_t)bytes);
-    else
-        copy_int32(tensor, bytes, copy);
+    copy_narrow(field, field_bytes, count, (size_t)bytes, copy);
     *data = copy;
     return true;
 }
