@@ -35,6 +35,6 @@ SimplifyRule simplify_pad, simplify_concat, simplify_reverse;
 /* simplify_shape.c: of any element-wise operation, and of reductions */
 SimplifyRule simplify_shape, simplify_shape_reduce;
 /* simplify_reduce.c */
-SimplifyRule simplify_reduce, simplify_window, simplify_window_back;
+SimplifyRule simplify_nothing, simplify_reduce, simplify_window, simplify_window_back;
 
 #endif

@@ -5,6 +5,7 @@
  * stride-1)
  *
  *     Σₛ A[s,m,k]·B[s,k,n] → A[m,(s,k)]·B[(s,k),n]: the sum of products is a product of more terms
+ *     sums of no terms → 0
  *
  * The sum of one number is that number, -0 included. */
 #include "passes/simplify.h"
@@ -80,6 +81,18 @@ static Node *sum_of_products(Rewriter *r, const Node *node)
     Node *rows = as_rows(r, graph_transpose_matrix(r->f, a)); /* [(s,k),m] */
     Node *sum = graph_matmul(r->f, graph_transpose_matrix(r->f, rows), as_rows(r, b));
     return graph_reshape(r->f, sum, node->type.rank, node->type.dims);
+}
+
+/* Sums and products over no terms: every later pass may take for granted that there are some. */
+Node *simplify_nothing(Rewriter *r, Node *node)
+{
+    bool empty = false;
+    for (int i = 0; i < node->in_count; i++)
+        empty = empty || type_elements(&node->in[i]->type) == 0;
+    if (!empty || type_elements(&node->type) == 0)
+        return NULL;
+    Node *nought = graph_scalar(r->f, node->type.element, 0);
+    return graph_broadcast(r->f, nought, node->type.rank, node->type.dims);
 }
 
 Node *simplify_reduce(Rewriter *r, Node *node)
