@@ -4,6 +4,7 @@
 
 #include "ir/nest.h"
 #include "ir/recipe.h"
+#include "ir/template.h"
 
 typedef enum ThreadKind { THREADS_PTHREADS, THREADS_OPENMP, THREADS_NONE, THREADS_HOST } ThreadKind;
 typedef enum EmitKind {
@@ -31,6 +32,7 @@ typedef struct CodegenOptions {
     const Recipe *recipe;     /* NULL: inference only */
     const InputClasses *labels;
     int label_count;
+    const Template *file; /* what a trained model can be written back as; NULL: nothing */
     const char *compiler; /* "ingot 0.1.0" */
     int jobs;             /* kernels compiled at the same time */
 } CodegenOptions;

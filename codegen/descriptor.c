@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { ABI = 3, TENSOR_FIELDS = 9, FUNCTION_FIELDS = 12 }; /* ABI is INGOT_ABI of runtime/model.h */
+enum { ABI = 4, TENSOR_FIELDS = 9, FUNCTION_FIELDS = 12 }; /* ABI is INGOT_ABI of runtime/model.h */
 
 /* Tensors */
 
@@ -194,19 +194,29 @@ static LLVMValueRef recipe_record(const ObjectPart *part)
 
 /* Blocks of memory */
 
+/* States without a value begin as noughts, as those of optimizers do, unless `initialize` gives
+ * them one: then it gives all of them theirs. */
+static bool has_initial_state(const Program *program)
+{
+    bool none = !program_find_function(program, "initialize");
+    for (int i = 0; i < program->state_count; i++)
+        if (!program->states[i]->value && !(none && !program->states[i]->parameter))
+            return false;
+    return program->state_count > 0;
+}
+
 static LLVMValueRef initial_state(const ObjectPart *part)
 {
     const Module *module = part->module;
     const Program *program = module->program;
-    if (part->options->weights_beside)
+    if (part->options->weights_beside || !has_initial_state(program))
         return record_nothing(part);
-    for (int i = 0; i < program->state_count; i++)
-        if (!program->states[i]->value)
-            return record_nothing(part);
     char *bytes = arena_alloc(part->arena, (size_t)module->state_bytes);
     for (int i = 0; i < program->state_count; i++) {
         const State *state = program->states[i];
-        memcpy(bytes + module->state_offsets[i], state->value, (size_t)type_bytes(&state->type));
+        if (state->value)
+            memcpy(bytes + module->state_offsets[i], state->value,
+                   (size_t)type_bytes(&state->type));
     }
     return record_block(part, bytes, module->state_bytes);
 }
@@ -229,6 +239,40 @@ static LLVMValueRef weights_path(const ObjectPart *part)
     const char *file = part->options->weights_file;
     return record_text(part,
                        file ? file : arena_print(part->arena, "%s.safetensors", part->prefix));
+}
+
+/* The function that writes it is linked because its address stands here. */
+static LLVMValueRef template_record(const ObjectPart *part)
+{
+    const Template *file = part->options->file;
+    if (!file)
+        return record_nothing(part);
+    LLVMValueRef *pieces = ARENA_ARRAY(part->arena, LLVMValueRef, file->piece_count);
+    for (int i = 0; i < file->piece_count; i++) {
+        const TemplatePiece *piece = &file->pieces[i];
+        LLVMValueRef order[RANK_LIMIT];
+        int rank = piece->order ? piece->state->type.rank : 0;
+        for (int j = 0; j < rank; j++)
+            order[j] = record_number64(part, piece->order[j]);
+        LLVMValueRef fields[] = {
+            piece->bytes ? record_block(part, piece->bytes, piece->size) : record_nothing(part),
+            record_list(part, order, rank),
+            record_number64(part, piece->size),
+            record_number32(part, piece->state ? piece->state->index : 0),
+            record_number32(part, 0),
+        };
+        pieces[i] = record_make(part, fields, 5);
+    }
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(part->context), NULL, 0, 0);
+    LLVMValueRef writer = LLVMAddFunction(part->llvm, "ingot_template_write", type);
+    LLVMSetVisibility(writer, LLVMHiddenVisibility);
+    LLVMValueRef fields[] = {
+        record_text(part, file->suffix),
+        record_list(part, pieces, file->piece_count),
+        writer,
+        record_number64(part, file->piece_count),
+    };
+    return record_keep(part, record_make(part, fields, 4), 0);
 }
 
 static int64_t parameter_count(const Program *program)
@@ -256,6 +300,7 @@ LLVMValueRef object_add_descriptor(const ObjectPart *part, const LLVMValueRef *b
         initial_state(part),
         constants(part),
         weights_path(part),
+        template_record(part),
         record_number64(part, module->state_bytes),
         record_number64(part, module->prepared_bytes),
         record_number64(part, module->constant_bytes),

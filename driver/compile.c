@@ -128,6 +128,7 @@ CodegenOptions compile_codegen_options(const Compilation *compilation)
         .recipe = options->train ? model->recipe : NULL,
         .labels = labels,
         .label_count = model->label_count,
+        .file = options->train ? model->file : NULL,
         .compiler = "ingot " INGOT_VERSION,
         .jobs = options->jobs,
         .profile = options->profile,

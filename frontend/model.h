@@ -4,6 +4,7 @@
 
 #include "ir/graph.h"
 #include "ir/recipe.h"
+#include "ir/template.h"
 
 typedef struct LabelClasses { /* legal values of a label input: 0 … classes-1 */
     const char *tensor;
@@ -77,6 +78,7 @@ typedef struct Model {
     int output_count;
     ResultLength *lengths;
     int length_count;
+    Template *file; /* what the trained model can be written back as; NULL: weights alone */
 } Model;
 
 /* Reads a model of any format that there is: what ends in ".onnx" as that, the rest as a

@@ -446,6 +446,8 @@ bool network_build(Network *network, Function *f, int64_t batch, bool training)
         if (!x || !scope_add(network, &network->scope, spec->json, single))
             return false;
     }
+    if (network->body)
+        return network->body(network) && diag_ok(b->program->diag);
     NamedTensor *previous = network->input_count == 1 ? &single : NULL;
     network->last = build_list(network, &network->scope, network->layers, previous, "").node;
     network->summarized = true;

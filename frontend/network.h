@@ -32,7 +32,8 @@ typedef struct Scope {
     int count, capacity;
 } Scope;
 
-typedef struct Network {
+typedef struct Network Network;
+struct Network {
     Builder builder;
     JsonFile *file;
     Json *layers;
@@ -42,11 +43,14 @@ typedef struct Network {
     LayerSummary *summaries; /* made in the first walk */
     int summary_count, summary_capacity;
     bool summarized;
-    int layer_count, block_depth; /* of the walk going on */
-    const char *block_suffix;     /* " (used by layers[3])": behind places inside blocks */
-    Scope scope;                  /* names at the top, after a walk */
-    Node *last;                   /* output of the last layer */
-} Network;
+    int layer_count, block_depth;   /* of the walk going on */
+    const char *block_suffix;       /* " (used by layers[3])": behind places inside blocks */
+    Scope scope;                    /* names at the top, after a walk */
+    Node *last;                     /* output of the last layer */
+    bool (*body)(Network *network); /* what makes tensors of the inputs; NULL: `layers` */
+    void *context;                  /* of `body` */
+    const char *train_keys;         /* of "train", besides those of descriptions; NULL: none */
+};
 
 /* Reads "inputs" or "targets". */
 bool tensor_specs_read(Json *object, const char *what, TensorSpec **specs, int *count);

@@ -251,6 +251,31 @@ static bool read_freeze(Network *network, Json *json)
     return fine;
 }
 
+/* What no pattern names is frozen. */
+static bool read_trainable(Network *network, Json *json)
+{
+    const Program *program = network->builder.program;
+    Arena *arena = network->builder.arena;
+    bool fine = true, *named = ARENA_ARRAY(arena, bool, program->state_count);
+    if (!json)
+        return true;
+    if (!json_expect(json, JSON_LIST))
+        return false;
+    for (int i = 0; i < json->count; i++) {
+        const char *pattern;
+        if (!json_string(json->items[i], &pattern)) {
+            fine = false;
+            continue;
+        }
+        fine &= match_pattern(program, json->items[i], pattern, false);
+        for (int s = 0; s < program->state_count; s++)
+            named[s] |= pattern_matches(pattern, program->states[s]->name);
+    }
+    for (int s = 0; s < program->state_count; s++)
+        program->states[s]->frozen |= program->states[s]->parameter && !named[s];
+    return fine;
+}
+
 static bool check_something_trains(Network *network, const Json *json)
 {
     const Program *program = network->builder.program;
@@ -286,6 +311,7 @@ bool recipe_read(Network *network, Json *train, Recipe *recipe)
         optimizer->weight_decay_count = 1;
     }
     fine &= read_freeze(network, freeze);
+    fine &= read_trainable(network, json_get(train, "trainable"));
     fine &= check_something_trains(network, freeze ? freeze : train);
     fine &= read_count(json_get(train, "batch"), 1, BATCH_LIMIT, 32, &recipe->batch);
     fine &= read_count(json_get(train, "epochs"), 1, EPOCH_LIMIT, 10, &recipe->epochs);

@@ -127,7 +127,9 @@ bool training_read(Network *network, Json *train, Training *training)
     training->recipe = ARENA_NEW(network->builder.arena, Recipe);
     if (!json_expect(train, JSON_OBJECT))
         return false;
-    bool fine = json_check_keys(train, "targets loss metrics " RECIPE_KEYS);
+    const char *more = network->train_keys ? network->train_keys : "";
+    bool fine = json_check_keys(train, arena_print(network->builder.arena, "%s %s", more,
+                                                   "targets loss metrics " RECIPE_KEYS));
     if (targets)
         fine &= tensor_specs_read(targets, "target", &training->targets, &training->target_count);
     fine &= read_losses(network, train, training);

@@ -48,7 +48,8 @@ bool training_build(Network *network, const Training *training, int64_t batch);
 
 /* recipe.c: optimizer, schedule, decay, clipping, freezing, batch, epochs, seed. */
 #define RECIPE_KEYS                                                                                \
-    "optimizer schedule weight_decay l1 clip_norm clip_value freeze batch epochs seed shuffle"
+    "optimizer schedule weight_decay l1 clip_norm clip_value freeze trainable batch epochs seed "  \
+    "shuffle"
 bool recipe_read(Network *network, Json *train, Recipe *recipe);
 
 /* data.c: "scale" and "normalize" into the specs of the inputs. */

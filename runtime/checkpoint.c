@@ -133,11 +133,20 @@ static bool write_all(AtomicFile *file, const IngotInstance *instance, const uin
     return ingot_atomic_commit(file, failure);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), tail = strlen(end);
+    return length > tail && strcmp(text + length - tail, end) == 0;
+}
+
 int32_t ingot_checkpoint_write(const IngotInstance *instance, const char *path,
                                const uint64_t *seed)
 {
     if (!instance || !path)
         return INGOT_BAD_ARGUMENT;
+    const IngotTemplate *template = instance->model->template;
+    if (template && ends_with(path, template->suffix))
+        return template->write(instance, path);
     /* The message of a failed call is no part of what `const` promises to leave alone. */
     Failure *failure = &((IngotInstance *)(uintptr_t)instance)->failure;
     AtomicFile file;

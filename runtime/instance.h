@@ -54,11 +54,12 @@ int32_t ingot_initialize(IngotInstance *instance, uint64_t seed);
 int32_t ingot_run(IngotInstance *instance, int32_t function, const void *const *inputs,
                   void *const *outputs);
 
-/* Checkpoint as safetensors. Saving writes to a temporary file beside `path`, syncs and renames, so
- * `path` is the old or the new checkpoint whole, never a part. Loading checks all names, types and
- * shapes before it changes the first byte. A checkpoint without the optimizer's states (parameters
- * only) is accepted into a model built for inference, and vice versa extra states are ignored
- * there. */
+/* Checkpoint as safetensors; or, of a model that was made from a file such as .onnx and is saved
+ * under that suffix, that file with these weights, without the optimizer's states. Saving writes to
+ * a temporary file beside `path`, syncs and renames, so `path` is the old or the new checkpoint
+ * whole, never a part. Loading checks all names, types and shapes before it changes the first byte.
+ * A checkpoint without the optimizer's states (parameters only) is accepted into a model built for
+ * inference, and vice versa extra states are ignored there. */
 int32_t ingot_save(const IngotInstance *instance, const char *path);
 int32_t ingot_load(IngotInstance *instance, const char *path);
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INGOT_ABI 3
+#define INGOT_ABI 4
 
 /* Element types, the same numbers as `ElementType` of the compiler. */
 enum {
@@ -105,6 +105,26 @@ typedef struct IngotRecipe {
     int32_t shuffle; /* 1: a new order of rows each epoch */
 } IngotRecipe;
 
+/* A file that the model can be written back as: the one it was made from, in pieces, with what the
+ * states hold now in place of the weights. */
+typedef struct IngotPiece {
+    const void *bytes;    /* NULL: of the state */
+    const int64_t *order; /* axis j of the state is axis order[j] in the file; NULL: the same */
+    int64_t size;
+    int32_t state; /* its number */
+    int32_t reserved;
+} IngotPiece;
+
+struct IngotInstance;
+
+typedef struct IngotTemplate {
+    const char *suffix; /* paths that end so are written this way: ".onnx" */
+    const IngotPiece *pieces;
+    /* ingot_template_write() of template.h: a program has it only where there is a template */
+    int32_t (*write)(const struct IngotInstance *instance, const char *path);
+    int64_t piece_count;
+} IngotTemplate;
+
 /* Functions and their tensors by convention:
  *   initialize(seed: i32[2])                     gives every state its first value; seed[0] is the
  *                                                low and seed[1] the high half of the seed
@@ -127,6 +147,7 @@ typedef struct IngotModel {
     const void *initial_state;    /* embedded weights, state_bytes; NULL: run initialize or load */
     const void *constants;        /* constant block, 64-byte aligned */
     const char *weights_path; /* --weights=beside: file looked for beside the program; else NULL */
+    const IngotTemplate *template; /* NULL: weights are saved as safetensors alone */
     int64_t state_bytes;
     int64_t prepared_bytes; /* block behind the state block: weights in the layout kernels want */
     int64_t constant_bytes;

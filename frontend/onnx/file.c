@@ -142,12 +142,11 @@ const ProtobufCMessage *onnx_message_read(Diag *diag, const char *place,
 }
 
 static const ProtobufCMessage *read_message(Diag *diag, const char *path,
-                                            const ProtobufCMessageDescriptor *descriptor)
+                                            const ProtobufCMessageDescriptor *descriptor,
+                                            ProtobufCBinaryData *file)
 {
-    size_t size;
-    char *bytes = (char *)file_read(diag, path, &size);
-    ProtobufCBinaryData data = {.len = size, .data = (uint8_t *)bytes};
-    return bytes ? onnx_message_read(diag, path, descriptor, data) : NULL;
+    file->data = (uint8_t *)file_read(diag, path, &file->len);
+    return file->data ? onnx_message_read(diag, path, descriptor, *file) : NULL;
 }
 
 bool onnx_newer_field(const ProtobufCMessage *message, unsigned tag, int index,
@@ -167,10 +166,10 @@ bool onnx_newer_field(const ProtobufCMessage *message, unsigned tag, int index,
     return false;
 }
 
-const Onnx__ModelProto *onnx_file_read(Diag *diag, const char *path)
+const Onnx__ModelProto *onnx_file_read(Diag *diag, const char *path, ProtobufCBinaryData *file)
 {
     const Onnx__ModelProto *model =
-        (const Onnx__ModelProto *)read_message(diag, path, &onnx__model_proto__descriptor);
+        (const Onnx__ModelProto *)read_message(diag, path, &onnx__model_proto__descriptor, file);
     if (model && !model->graph) {
         diag_error(diag, path, "is no ONNX model: there is no graph in it");
         return NULL;
@@ -180,7 +179,9 @@ const Onnx__ModelProto *onnx_file_read(Diag *diag, const char *path)
 
 const Onnx__TensorProto *onnx_tensor_file_read(Diag *diag, const char *path)
 {
-    return (const Onnx__TensorProto *)read_message(diag, path, &onnx__tensor_proto__descriptor);
+    ProtobufCBinaryData file;
+    return (const Onnx__TensorProto *)read_message(diag, path, &onnx__tensor_proto__descriptor,
+                                                   &file);
 }
 
 /* ---- external data ---- */

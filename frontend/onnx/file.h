@@ -7,8 +7,8 @@
 #include <onnx.pb-c.h>
 
 /* The model in `path`, in the arena of `diag`; NULL and an error when it is none. Whatever the
- * bytes are, messages nest no deeper than the reader of graphs can follow. */
-const Onnx__ModelProto *onnx_file_read(Diag *diag, const char *path);
+ * bytes are, messages nest no deeper than the reader of graphs can follow. They live as long. */
+const Onnx__ModelProto *onnx_file_read(Diag *diag, const char *path, ProtobufCBinaryData *file);
 
 /* One tensor of a file that holds nothing else, as ONNX's own tests do; NULL and an error. */
 const Onnx__TensorProto *onnx_tensor_file_read(Diag *diag, const char *path);

@@ -10,6 +10,7 @@
 #include "frontend/names.h"
 #include "frontend/onnx/bind.h"
 #include "frontend/onnx/tensor.h"
+#include "frontend/onnx/train.h"
 
 enum { NODE_LIMIT = 1 << 20, OPSET_OLDEST = 7 };
 
@@ -79,6 +80,23 @@ static bool add_result(OnnxReader *r, OnnxScope *scope, const Onnx__ValueInfoPro
     return true;
 }
 
+bool onnx_model_run(OnnxReader *r, OnnxScope *scope)
+{
+    const Onnx__GraphProto *graph = r->proto->graph;
+    r->node_limit = NODE_LIMIT;
+    return onnx_initializers_add(r, scope, graph) &&
+           onnx_nodes_run(r, scope, graph->node, graph->n_node);
+}
+
+bool onnx_add_results(OnnxReader *r, OnnxScope *scope)
+{
+    const Onnx__GraphProto *graph = r->proto->graph;
+    bool good = true;
+    for (size_t i = 0; i < graph->n_output; i++)
+        good &= add_result(r, scope, graph->output[i]);
+    return good;
+}
+
 static bool build_infer(OnnxReader *r, const Choices *choices, const Choice *choice)
 {
     const Onnx__GraphProto *graph = r->proto->graph;
@@ -91,23 +109,23 @@ static bool build_infer(OnnxReader *r, const Choices *choices, const Choice *cho
     f->place = r->path;
     for (size_t i = 0; i < graph->n_input; i++)
         good &= add_input(r, scope, choices, choice, graph->input[i]);
-    good &= onnx_initializers_add(r, scope, graph);
-    r->node_limit = NODE_LIMIT;
-    if (!good || !onnx_nodes_run(r, scope, graph->node, graph->n_node))
-        return false;
-    for (size_t i = 0; i < graph->n_output; i++)
-        good &= add_result(r, scope, graph->output[i]);
+    good = good && onnx_model_run(r, scope) && onnx_add_results(r, scope);
     r->summarized = true;
     f->place = NULL;
-    function_clean(f);
+    if (good)
+        function_clean(f);
     return good;
 }
 
-static bool read_model(OnnxReader *r)
+static bool read_model(OnnxReader *r, Model *model)
 {
     Choices *choices = ARENA_NEW(r->arena, Choices);
     if (!onnx_functions_list(r) || !onnx_choices(r, choices))
         return false;
+    if (r->options->train)
+        return onnx_train(r, choices, model) && onnx_bindings_used(r);
+    if (r->options->recipe)
+        return diag_error(r->diag, r->options->recipe, "is a recipe for training; add --train");
     for (int i = 0; i < choices->count; i++)
         if (!build_infer(r, choices, &choices->list[i]))
             return false;
@@ -135,21 +153,21 @@ Model *onnx_model_read(Arena *arena, Diag *diag, const char *path, const ModelOp
                       .options = options,
                       .weights = map_create(arena),
                       .functions = map_create(arena)};
-    r->proto = onnx_file_read(diag, path);
+    r->proto = onnx_file_read(diag, path, &r->file);
     if (!r->proto)
         return NULL;
     OnnxImports *imports = ARENA_NEW(arena, OnnxImports);
     *imports = (OnnxImports){r->proto->opset_import, r->proto->n_opset_import, NULL};
     r->imports = imports;
     r->program = program_create(arena, diag, name_of_file(arena, path));
-    if (!read_model(r) || !diag_ok(diag))
-        return NULL;
     Model *model = ARENA_NEW(arena, Model);
-    *model = (Model){.program = r->program,
-                     .layers = r->layers,
-                     .layer_count = r->layer_count,
-                     .lengths = r->lengths,
-                     .length_count = r->length_count};
+    model->program = r->program;
+    if (!read_model(r, model) || !diag_ok(diag))
+        return NULL;
+    model->layers = r->layers;
+    model->layer_count = r->layer_count;
+    model->lengths = r->lengths;
+    model->length_count = r->length_count;
     name_tensors(r, model);
     return model;
 }

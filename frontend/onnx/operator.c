@@ -336,6 +336,41 @@ bool onnx_text_is(OnnxOp *op, const char *name, const char *first, const char *s
     return false;
 }
 
+/* ---- training ---- */
+
+bool onnx_uses_batch_statistics(const OnnxOp *op)
+{
+    return op->reader->training && op->reader->batch_norm;
+}
+
+Node *onnx_in_statistic(OnnxOp *op, int i)
+{
+    Node *node = onnx_in(op, i);
+    OnnxWeight *weight = onnx_has_in(op, i) ? op->in[i]->weight : NULL;
+    if (weight && weight->state)
+        weight->state->parameter = false;
+    return node;
+}
+
+void onnx_follow(OnnxOp *op, int i, Node *value, double kept)
+{
+    OnnxWeight *weight = onnx_has_in(op, i) ? op->in[i]->weight : NULL;
+    if (!weight || !weight->state || !value)
+        return;
+    Node *old = graph_binary_scalar(op->f, OP_mul, graph_state(op->f, weight->state), kept);
+    Node *new = graph_binary_scalar(op->f, OP_mul, value, 1 - kept);
+    function_set_update(op->f, weight->state, graph_add(op->f, old, new));
+}
+
+Node *onnx_drop(OnnxOp *op, Node *x, double rate)
+{
+    OnnxReader *r = op->reader;
+    if (!r->training || !r->dropout)
+        return x;
+    Layer layer = {.builder = &r->network->builder};
+    return layer_drop(&layer, x, rate);
+}
+
 /* ---- what builders share ---- */
 
 bool onnx_axis(OnnxOp *op, int64_t axis, int rank, int *result)

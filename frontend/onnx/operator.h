@@ -152,6 +152,18 @@ void onnx_ignore(OnnxOp *op, const char *names);
 /* Is the text attribute the second of two words? The first is its default; an error for a third. */
 bool onnx_text_is(OnnxOp *op, const char *name, const char *first, const char *second);
 
+/* ---- training ---- */
+
+/* Is this the training step of a model whose recipe has normalisations look at the batch? */
+bool onnx_uses_batch_statistics(const OnnxOp *op);
+/* A weight that is no parameter: running statistics. */
+Node *onnx_in_statistic(OnnxOp *op, int i);
+/* The statistic at input i becomes kept · old + (1 − kept) · value after the step. */
+void onnx_follow(OnnxOp *op, int i, Node *value, double kept);
+/* In the training step of a model whose recipe has Dropout drop: each number is nought with
+ * probability `rate`, the others grow. Else x. */
+Node *onnx_drop(OnnxOp *op, Node *x, double rate);
+
 /* ---- what builders share ---- */
 
 /* Brings an axis, which may count from the end, into 0 … rank-1. */

@@ -15,14 +15,23 @@ void onnx_build_identity(OnnxOp *op)
     op->out[0].name = name;
 }
 
+/* The rate: an attribute, or since version 12 an input. */
+static double dropout_rate(OnnxOp *op)
+{
+    double rate = onnx_float(op, "ratio", 0.5);
+    if (op->opset >= 12 && onnx_has_in(op, 1) && onnx_in_value(op, 1))
+        onnx_in_number(op, 1, "the ratio", &rate);
+    return rate >= 0 && rate < 1 ? rate : 0;
+}
+
 /* Outside of training it gives what it gets; the mask says that everything stays. */
 void onnx_build_dropout(OnnxOp *op)
 {
     Node *x = onnx_in(op, 0);
-    onnx_ignore(op, "ratio seed is_test consumed_inputs");
+    onnx_ignore(op, "seed is_test consumed_inputs");
     if (!x)
         return;
-    onnx_out(op, 0, x);
+    onnx_out(op, 0, onnx_drop(op, x, dropout_rate(op)));
     Node *yes = onnx_scalar(op, op->opset >= 10 ? TYPE_BOOL : x->type.element, 1);
     if (onnx_wants(op, 1))
         onnx_out(op, 1, graph_broadcast(op->f, yes, x->type.rank, x->type.dims));

@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "frontend/model.h"
+#include "frontend/network.h"
 #include "frontend/onnx/operator.h"
 
 /* Versions of operator sets that a model or one of its functions asks for. */
@@ -41,6 +42,10 @@ struct OnnxReader {
     const char *path;
     const ModelOptions *options;
     const Onnx__ModelProto *proto;
+    ProtobufCBinaryData file; /* all its bytes */
+    Network *network;         /* of a model that is trained; else NULL */
+    bool training;            /* this function is train_step */
+    bool batch_norm, dropout; /* do in it what they do while training */
     Program *program;
     Function *main; /* the one that the main graph is walked for */
     Map weights;    /* of OnnxWeight, by name */
@@ -79,6 +84,11 @@ Node *onnx_scope_parameter(OnnxReader *reader, OnnxScope *scope, const char *nam
 Node *onnx_scope_capture(OnnxReader *reader, OnnxScope *scope, Node *node, const char *name);
 /* Initialisers of a graph become weights in its scope. */
 bool onnx_initializers_add(OnnxReader *reader, OnnxScope *scope, const Onnx__GraphProto *graph);
+
+/* model.c: initialisers and nodes of the main graph, in a scope that has its inputs. */
+bool onnx_model_run(OnnxReader *reader, OnnxScope *scope);
+/* Outputs of the main graph as results of the scope's function. */
+bool onnx_add_results(OnnxReader *reader, OnnxScope *scope);
 
 /* The node of a value in function `f`, weights made nodes there. */
 Node *onnx_value_node(OnnxReader *reader, Function *f, OnnxValue *value, const int64_t *order);
