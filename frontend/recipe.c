@@ -271,7 +271,7 @@ static bool read_trainable(Network *network, Json *json)
         for (int s = 0; s < program->state_count; s++)
             named[s] |= pattern_matches(pattern, program->states[s]->name);
     }
-    for (int s = 0; s < program->state_count; s++)
+    for (int s = 0; fine && s < program->state_count; s++)
         program->states[s]->frozen |= program->states[s]->parameter && !named[s];
     return fine;
 }
