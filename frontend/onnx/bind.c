@@ -234,16 +234,20 @@ int onnx_input_number(const OnnxReader *reader, const Onnx__ValueInfoProto *inpu
     return number;
 }
 
-/* The shape of the tensor that is there for input `number`; NULL: none. */
+/* The shape of the tensor that is there for input `number`; NULL and an error: there is none. */
 static ShapeBinding *sample_shape(OnnxReader *reader, const Onnx__ValueInfoProto *input, int number)
 {
-    Bindings *b = reader->options->bindings;
-    const char *folder = b ? b->samples : NULL;
-    const char *path =
-        folder ? sample_file(reader->arena, folder, false, number, input->name) : NULL;
+    const char *folder = reader->options->bindings->samples;
+    const char *path = sample_file(reader->arena, folder, false, number, input->name);
     TensorType type;
     const void *data;
-    if (!path || !onnx_value_file_read(reader->diag, path, &type, &data))
+    if (!path) {
+        diag_error(reader->diag, "--inputs",
+                   "%s holds no in_%s.npy and no input_%d.pb for the input \"%s\"", folder,
+                   input->name, number, input->name);
+        return NULL;
+    }
+    if (!onnx_value_file_read(reader->diag, path, &type, &data))
         return NULL;
     ShapeBinding *shape = ARENA_NEW(reader->arena, ShapeBinding);
     *shape = (ShapeBinding){.name = input->name, .rank = type.rank};
@@ -258,8 +262,12 @@ bool onnx_input_type(OnnxReader *reader, const Choices *choices, const Choice *c
     if (!element_type(reader, input, type))
         return false;
     ShapeBinding *said = find_shape(reader, input->name);
-    if (!said && !choices->has_batch)
+    const Bindings *b = reader->options->bindings;
+    if (!said && b && b->samples) {
         said = sample_shape(reader, input, onnx_input_number(reader, input));
+        if (!said)
+            return false;
+    }
     if (said)
         return said_type(reader, input, said, type);
     const Onnx__TensorShapeProto *shape = shape_of(input);

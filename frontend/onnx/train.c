@@ -61,6 +61,7 @@ static bool run_graph(Network *network)
     OnnxTraining *t = network->context;
     OnnxReader *r = t->reader;
     OnnxScope *scope = onnx_scope_create(r, NULL, network->builder.f);
+    scope->imports = r->imports;
     r->network = network;
     r->training = network->builder.training;
     for (int i = 0; i < network->scope.count; i++) {
