@@ -166,6 +166,9 @@ Node *onnx_drop(OnnxOp *op, Node *x, double rate);
 
 /* ---- what builders share ---- */
 
+/* The element type that an attribute names by its number in ONNX; `otherwise` when it is not there.
+ */
+bool onnx_element(OnnxOp *op, const char *key, ElementType otherwise, ElementType *element);
 /* Brings an axis, which may count from the end, into 0 … rank-1. */
 bool onnx_axis(OnnxOp *op, int64_t axis, int rank, int *result);
 /* A list of axes: ascending, each once. `count` of them come in. */
