@@ -47,6 +47,11 @@ TensorType scan_stack_type(const TensorType *type, int64_t steps)
     return stack;
 }
 
+TensorType scan_slice_type(const TensorType *stack)
+{
+    return type_make(stack->element, stack->rank - 1, stack->dims + 1);
+}
+
 TensorType scan_result_type(const Node *scan, int index)
 {
     const TensorType *type = &scan->attr.body->results[index].node->type;

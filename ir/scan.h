@@ -46,6 +46,8 @@ Node *graph_result(Function *f, Node *scan, int index);
 Scan node_scan(const Node *scan);
 /* [2,4] of a body is [5,2,4] for five steps */
 TensorType scan_stack_type(const TensorType *type, int64_t steps);
+/* and back */
+TensorType scan_slice_type(const TensorType *stack);
 TensorType scan_result_type(const Node *scan, int index);
 
 /* The same operation over other inputs, in any function of the same program. */

@@ -229,7 +229,7 @@ static bool run_node(OnnxReader *reader, OnnxScope *scope, const Onnx__NodeProto
                    .opset = version_of(domain, scope->imports),
                    .out_count = (int)node->n_output,
                    .half = -1};
-    op->out = ARENA_ARRAY(reader->arena, OnnxValue, op->out_count);
+    op->out = ARENA_ARRAY(reader->arena, OnnxValue, op->out_count + 1);
     op->attribute_read = ARENA_ARRAY(reader->arena, bool, node->n_attribute);
     scope->f->place = op->place;
     const OnnxFunction *function = onnx_function_find(reader, node);

@@ -104,7 +104,7 @@ const OnnxOperator *onnx_operators(int *count);
 Node *onnx_error(OnnxOp *op, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* "; give the input that decides it a value: --const x=FILE", with all inputs of the model that a
- * node of op->f depends on; "" when it is none of them. */
+ * node of op->f depends on; "" when it is none of them, or the node is NULL. */
 const char *onnx_remedy(const OnnxOp *op, const Node *node);
 
 /* ---- inputs ---- */

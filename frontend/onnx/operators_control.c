@@ -148,6 +148,9 @@ void onnx_build_if(OnnxOp *op)
     Node *condition = onnx_one(op, op->f, onnx_in(op, 0));
     Choice choice = {.op = op, .condition = graph_cast(op->f, condition, TYPE_BOOL)};
     OnnxValue *a = run_branch(op, yes), *b = run_branch(op, no);
+    if ((!a || !b) && choice.condition)
+        onnx_error(op, "its condition is not known when the model is built, so both branches are%s",
+                   onnx_remedy(op, choice.condition));
     for (int i = 0; a && b && choice.condition && i < op->out_count; i++) {
         choice.number = i;
         op->failed = !choose(&choice, &a[i], &b[i], &op->out[i]) || op->failed;

@@ -82,15 +82,6 @@ static bool read_graph(ScanOp *s)
 
 /* ---- the body ---- */
 
-static TensorType slice_type(const TensorType *type)
-{
-    TensorType slice = *type;
-    slice.rank--;
-    memmove(slice.dims, slice.dims + 1, sizeof slice.dims - sizeof slice.dims[0]);
-    slice.dims[RANK_LIMIT - 1] = 0;
-    return slice;
-}
-
 /* `types`: of the parameters. Results are added to the body; with `alive`, a parameter of it,
  * states stay and stacks are nought where that is false. */
 static bool build_body(ScanOp *s, const TensorType *types, bool ends)
@@ -182,7 +173,7 @@ void onnx_build_scan(OnnxOp *op)
         return;
     TensorType *types = ARENA_ARRAY(op->arena, TensorType, s.carried + s.scanned);
     for (int i = 0; i < s.carried + s.scanned; i++)
-        types[i] = i < s.carried ? s.given[i]->type : slice_type(&s.given[i]->type);
+        types[i] = i < s.carried ? s.given[i]->type : scan_slice_type(&s.given[i]->type);
     if (!build_body(&s, types, false))
         return;
     Node *scan =
@@ -232,8 +223,9 @@ static Node *scan_sequences(ScanOp *s, int64_t sequences)
     q.f->place = op->place;
     s->given[own - 1] = counts ? counts : s->given[own - 1];
     for (int i = 0; i < own; i++)
-        inner[i] =
-            s->given[i] ? sequence_input(s, &q, s->given[i], slice_type(&s->given[i]->type)) : NULL;
+        inner[i] = s->given[i]
+                       ? sequence_input(s, &q, s->given[i], scan_slice_type(&s->given[i]->type))
+                       : NULL;
     for (int i = 0; i < captured; i++)
         inner[own + i] = sequence_input(s, &q, outer[i], outer[i]->type);
     Node *scan = graph_scan(q.f, s->body->f, s->carried, own - s->carried, s->steps, false, inner);
@@ -256,11 +248,11 @@ static bool turn_inputs(ScanOp *s, const int64_t *directions, TensorType *types,
                               "before it",
                               s->first + i);
         *sequences = (*x)->type.dims[0];
-        types[i] = slice_type(&(*x)->type);
+        types[i] = scan_slice_type(&(*x)->type);
         if (stack < 0)
             continue;
         s->steps = (*x)->type.dims[1];
-        types[i] = slice_type(&types[i]);
+        types[i] = scan_slice_type(&types[i]);
         if (directions[stack] && !(*x = graph_reverse(s->op->f, *x, 1, steps_axis)))
             return false;
     }

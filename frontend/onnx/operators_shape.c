@@ -50,6 +50,17 @@ static Node *tensor_constant(OnnxOp *op, const Onnx__TensorProto *tensor)
     return graph_constant(op->f, type, data);
 }
 
+static Node *sparse_constant(OnnxOp *op, const Onnx__SparseTensorProto *tensor)
+{
+    TensorType type;
+    const void *data;
+    if (!onnx_sparse_read(op->reader->diag, op->place, op->reader->path, tensor, &type, &data)) {
+        op->failed = true;
+        return NULL;
+    }
+    return graph_constant(op->f, type, data);
+}
+
 static Node *float_list(OnnxOp *op, const float *values, int count)
 {
     int64_t length = count;
@@ -74,6 +85,10 @@ void onnx_build_constant(OnnxOp *op)
         onnx_out(op, 0, float_list(op, floats, count));
     else if (onnx_ints(op, "value_ints", &integers, &count))
         onnx_out(op, 0, onnx_list(op, count, integers));
+    else if ((a = onnx_attribute(op, "sparse_value")) && a->sparse_tensor)
+        onnx_out(op, 0, sparse_constant(op, a->sparse_tensor));
+    else if (onnx_attribute(op, "value_string") || onnx_attribute(op, "value_strings"))
+        onnx_error(op, "holds text, with which nothing can be done here");
     else
         onnx_error(op, "holds no tensor of numbers");
 }

@@ -133,6 +133,8 @@ static const char *add_options(Arena *arena, const OnnxScope *scope, bool *neede
 const char *onnx_remedy(const OnnxOp *op, const Node *node)
 {
     bool *needed = ARENA_ARRAY(op->arena, bool, op->f->node_count + 1);
+    if (!node)
+        return "";
     needed[node->id] = true;
     const char *options = add_options(op->arena, op->scope, needed, "");
     return options[0]
