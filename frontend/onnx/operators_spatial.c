@@ -1,7 +1,9 @@
-/* Convolutions and pooling; see spatial.h for the order of axes. */
+/* Convolutions, and what windows share; see spatial.h for the order of axes. */
 #include "frontend/onnx/spatial.h"
 
 #include <string.h>
+
+#include "base/checked.h"
 
 Node *onnx_channels_last(OnnxOp *op, Node *x)
 {
@@ -27,9 +29,8 @@ Node *onnx_channel_vector(OnnxOp *op, Node *x, int rank)
 
 /* ---- attributes ---- */
 
-/* A list of `count` numbers, at least `least` each; all `otherwise` when it is not there. */
-static bool numbers_of(OnnxOp *op, const char *key, int count, int64_t least, int64_t otherwise,
-                       int64_t *values)
+bool onnx_numbers(OnnxOp *op, const char *key, int count, int64_t least, int64_t otherwise,
+                  int64_t *values)
 {
     const int64_t *list;
     int length;
@@ -84,9 +85,9 @@ bool onnx_spatial(OnnxOp *op, int rank, const int64_t *sizes, const int64_t *len
     const char *way = onnx_text(op, "auto_pad", "NOTSET");
     if (rank < 1 || rank > 3)
         return onnx_error(op, "works along %d axes; 1 to 3 are supported", rank);
-    if (!numbers_of(op, "strides", rank, 1, 1, s->stride) ||
-        !numbers_of(op, "dilations", rank, 1, 1, s->dilation) ||
-        !numbers_of(op, "pads", 2 * rank, 0, 0, pads))
+    if (!onnx_numbers(op, "strides", rank, 1, 1, s->stride) ||
+        !onnx_numbers(op, "dilations", rank, 1, 1, s->dilation) ||
+        !onnx_numbers(op, "pads", 2 * rank, 0, 0, pads))
         return false;
     memcpy(s->size, sizes, (size_t)rank * sizeof *sizes);
     for (int i = 0; i < rank; i++) {
@@ -115,32 +116,38 @@ static void filter_order(int rank, int64_t *order)
     order[rank + 1] = 0;
 }
 
+/* The lengths of a filter [.., .., k…], which kernel_shape may say once more. */
+static bool filter_sizes(OnnxOp *op, const TensorType *x, const TensorType *w, int64_t *sizes)
+{
+    int rank = x->rank - 2;
+    if (rank < 1 || w->rank != x->rank)
+        return onnx_error(op, "convolves %d axes with a filter of %d", x->rank, w->rank);
+    if (rank > 3)
+        return onnx_error(op, "works along %d axes; 1 to 3 are supported", rank);
+    if (!onnx_numbers(op, "kernel_shape", rank, 1, 0, sizes))
+        return false;
+    for (int i = 0; i < rank; i++) {
+        if (x->dims[i + 2] > INT32_MAX || w->dims[i + 2] > INT32_MAX)
+            return onnx_error(op, "axis %d is too long", i + 2);
+        if (sizes[i] && sizes[i] != w->dims[i + 2])
+            return onnx_error(op,
+                              "kernel_shape says %lld along axis %d, but the filter is %lld long",
+                              (long long)sizes[i], i, (long long)w->dims[i + 2]);
+        sizes[i] = w->dims[i + 2];
+    }
+    return true;
+}
+
 void onnx_build_conv(OnnxOp *op)
 {
     const TensorType *x = onnx_in_type(op, 0), *w = onnx_in_type(op, 1);
-    if (!x || !w)
-        return;
-    int rank = x->rank - 2;
-    if (rank < 1 || w->rank != x->rank) {
-        onnx_error(op, "convolves %d axes with a filter of %d", x->rank, w->rank);
-        return;
-    }
     Spatial s;
     int64_t sizes[3], order[RANK_LIMIT];
-    if (!numbers_of(op, "kernel_shape", rank, 1, 0, sizes))
-        return;
-    for (int i = 0; i < rank && i < 3; i++) {
-        if (sizes[i] && sizes[i] != w->dims[i + 2]) {
-            onnx_error(op, "kernel_shape says %lld along axis %d, but the filter is %lld long",
-                       (long long)sizes[i], i, (long long)w->dims[i + 2]);
-            return;
-        }
-        sizes[i] = w->dims[i + 2];
-    }
-    if (!onnx_spatial(op, rank, sizes, x->dims + 2, false, &s))
+    if (!x || !w || !filter_sizes(op, x, w, sizes) ||
+        !onnx_spatial(op, x->rank - 2, sizes, x->dims + 2, false, &s))
         return;
     s.groups = onnx_int(op, "group", 1);
-    filter_order(rank, order);
+    filter_order(s.rank, order);
     Node *y = graph_conv(op->f, onnx_channels_last(op, onnx_in(op, 0)),
                          onnx_in_ordered(op, 1, order), &s);
     if (y && onnx_has_in(op, 2))
@@ -148,138 +155,225 @@ void onnx_build_conv(OnnxOp *op)
     onnx_out(op, 0, onnx_channels_first(op, y));
 }
 
-/* ---- pooling ---- */
+/* ---- the other way ---- */
 
-static bool pool_spatial(OnnxOp *op, const TensorType *x, Spatial *s)
+/* Where an axis of a transposed convolution goes: `length` results, of which `beyond` lie behind
+ * all that a tap reaches. */
+typedef struct Spread {
+    int64_t length, beyond;
+} Spread;
+
+/* Padding for a result of a given length: half of what has to go on each side, the odd one after it
+ * (UPPER) or before it. */
+static void pad_spread(Spatial *s, int i, int64_t reach, int64_t length, bool upper)
 {
-    int64_t sizes[3];
+    int64_t all = reach > length ? reach - length : 0;
+    s->pad[2 * i] = upper ? all / 2 : all - all / 2;
+    s->pad[2 * i + 1] = all - s->pad[2 * i];
+}
+
+/* The lengths output_shape asks for; -1 where it asks for none. Some exporters put batch and
+ * channels in front. */
+static bool wanted_lengths(OnnxOp *op, int rank, int64_t *lengths)
+{
+    const int64_t *list;
+    int count;
+    for (int i = 0; i < rank; i++)
+        lengths[i] = -1;
+    if (!onnx_ints(op, "output_shape", &list, &count) || count == 0)
+        return true;
+    if (count != rank && count != rank + 2)
+        return onnx_error(op, "output_shape has %d numbers, but %d are needed", count, rank);
+    for (int i = 0; i < rank; i++) {
+        lengths[i] = list[count - rank + i];
+        if (lengths[i] < 1 || lengths[i] > INT32_MAX)
+            return onnx_error(op, "output_shape: %lld is no size", (long long)lengths[i]);
+    }
+    return true;
+}
+
+static bool spread_spatial(OnnxOp *op, const TensorType *x, const int64_t *sizes, Spatial *s,
+                           Spread *spread)
+{
     int rank = x->rank - 2;
-    if (rank < 1 || rank > 3)
-        return onnx_error(op, "pools a tensor of %d axes; 3 to 5 are supported", x->rank);
-    return numbers_of(op, "kernel_shape", rank, 1, 1, sizes) &&
-           onnx_spatial(op, rank, sizes, x->dims + 2, onnx_int(op, "ceil_mode", 0) != 0, s);
-}
-
-/* Where the largest elements are, as offsets into the whole input: row-major, or column-major
- * within an image with storage_order = 1. From the tap within each window. */
-static Node *largest_places(OnnxOp *op, const TensorType *x, const Spatial *s, Node *taps)
-{
-    int rank = s->rank;
-    Node *place = NULL;
-    int64_t inner = 1, stride = 1;
-    bool columns = onnx_int(op, "storage_order", 0) == 1;
-    Node *rest = graph_cast(op->f, taps, TYPE_I64); /* [N, o…, C] */
-    for (int i = rank - 1; i >= 0; i--) {
-        Node *tap = graph_binary_scalar(op->f, OP_mod, rest, (double)s->size[i]);
-        rest = graph_binary_scalar(op->f, OP_div, rest, (double)s->size[i]);
-        Node *start = graph_iota(op->f, TYPE_I64, taps->type.rank, taps->type.dims, i + 1);
-        start = graph_binary_scalar(op->f, OP_mul, start, (double)s->stride[i]);
-        start = graph_binary_scalar(op->f, OP_sub, start, (double)s->pad[2 * i]);
-        tap = graph_binary_scalar(op->f, OP_mul, tap, (double)s->dilation[i]);
-        stride = inner;
-        if (columns) {
-            stride = 1;
-            for (int j = 0; j < i; j++)
-                stride *= x->dims[j + 2];
+    int64_t pads[6], more[3], wanted[3];
+    const char *way = onnx_text(op, "auto_pad", "NOTSET");
+    bool upper = strcmp(way, "SAME_UPPER") == 0, same = upper || strcmp(way, "SAME_LOWER") == 0;
+    *s = (Spatial){.rank = rank, .groups = onnx_int(op, "group", 1)};
+    if (!same && strcmp(way, "NOTSET") != 0 && strcmp(way, "VALID") != 0)
+        return onnx_error(op, "auto_pad is \"%s\", which is none", way);
+    if (!onnx_numbers(op, "strides", rank, 1, 1, s->stride) ||
+        !onnx_numbers(op, "dilations", rank, 1, 1, s->dilation) ||
+        !onnx_numbers(op, "pads", 2 * rank, 0, 0, pads) ||
+        !onnx_numbers(op, "output_padding", rank, 0, 0, more) || !wanted_lengths(op, rank, wanted))
+        return false;
+    for (int i = 0; i < rank; i++) {
+        int64_t full = s->stride[i] * (x->dims[i + 2] - 1) + (sizes[i] - 1) * s->dilation[i] + 1;
+        if (wanted[i] < 0 && same)
+            wanted[i] = x->dims[i + 2] * s->stride[i];
+        if (wanted[i] >= 0) {
+            pad_spread(s, i, full + more[i], wanted[i], upper);
+        } else if (strcmp(way, "NOTSET") == 0) {
+            s->pad[2 * i] = pads[i];
+            s->pad[2 * i + 1] = pads[rank + i];
         }
-        inner *= x->dims[i + 2];
-        Node *part =
-            graph_binary_scalar(op->f, OP_mul, graph_add(op->f, start, tap), (double)stride);
-        place = place ? graph_add(op->f, place, part) : part;
+        int64_t reached = full - s->pad[2 * i] - s->pad[2 * i + 1];
+        int64_t length = wanted[i] >= 0 ? wanted[i] : reached + more[i];
+        if (length < 1)
+            return onnx_error(op, "its pads leave nothing of axis %d", i);
+        spread[i].beyond = length - reached < s->stride[i] ? 0 : length - reached;
+        spread[i].length = length - spread[i].beyond;
     }
-    Node *row = graph_iota(op->f, TYPE_I64, taps->type.rank, taps->type.dims, 0);
-    Node *channel = graph_iota(op->f, TYPE_I64, taps->type.rank, taps->type.dims, rank + 1);
-    Node *image =
-        graph_add(op->f, graph_binary_scalar(op->f, OP_mul, row, (double)x->dims[1]), channel);
-    return graph_add(op->f, place, graph_binary_scalar(op->f, OP_mul, image, (double)inner));
+    return true;
 }
 
-void onnx_build_max_pool(OnnxOp *op)
+static Node *pad_beyond(OnnxOp *op, Node *y, int rank, const Spread *spread)
 {
-    const TensorType *type = onnx_in_type(op, 0);
-    Node *x = onnx_in(op, 0);
-    Spatial s;
-    if (!x || !pool_spatial(op, type, &s))
-        return;
-    ElementType element = x->type.element;
-    bool whole = !element_is_float(element);
-    Node *last = onnx_channels_last(op, whole ? graph_cast(op->f, x, TYPE_F32) : x);
-    Node *y = onnx_channels_first(op, graph_window(op->f, OP_window_max, last, &s));
-    onnx_out(op, 0, whole ? graph_cast(op->f, y, element) : y);
-    onnx_ignore(op, "storage_order");
-    if (!onnx_wants(op, 1))
-        return;
-    Node *taps = graph_window(op->f, OP_window_argmax, last, &s);
-    if (taps)
-        onnx_out(op, 1, onnx_channels_first(op, largest_places(op, type, &s, taps)));
+    int64_t before[RANK_LIMIT] = {0}, after[RANK_LIMIT] = {0}, all = 0;
+    for (int i = 0; i < rank; i++)
+        all += after[i + 1] = spread[i].beyond;
+    return all ? graph_pad(op->f, y, before, after, NULL, 0) : y;
 }
 
-/* Sums divided by how many elements each window sees: all of it, or those inside of the input. */
-void onnx_build_average_pool(OnnxOp *op)
+/* The adjoint of a convolution that takes the result to the input. W: [C, M/group, k…]. */
+void onnx_build_conv_transpose(OnnxOp *op)
 {
-    const TensorType *type = onnx_in_type(op, 0);
+    const TensorType *x = onnx_in_type(op, 0), *w = onnx_in_type(op, 1);
+    int64_t sizes[3], order[RANK_LIMIT];
     Spatial s;
-    if (!type || !pool_spatial(op, type, &s))
+    Spread spread[3];
+    if (!x || !w || !filter_sizes(op, x, w, sizes) || !spread_spatial(op, x, sizes, &s, spread))
         return;
-    bool padded_too = onnx_int(op, "count_include_pad", 0) != 0;
-    Node *x = onnx_channels_last(op, onnx_in(op, 0));
-    Node *sum = graph_window(op->f, OP_window_sum, x, &s);
-    if (!sum)
+    if (s.groups < 1 || s.groups > x->dims[1]) {
+        onnx_error(op, "group is %lld, with %lld channels", (long long)s.groups,
+                   (long long)x->dims[1]);
         return;
-    /* ones where elements count: with padding those of the attribute, without what ceil_mode adds
-     */
-    int64_t dims[RANK_LIMIT], before[RANK_LIMIT] = {0}, after[RANK_LIMIT] = {0};
-    Spatial counting = s, given = s;
-    dims[0] = dims[type->rank - 1] = 1;
+    }
+    TensorType result = *x;
     for (int i = 0; i < s.rank; i++)
-        dims[i + 1] = type->dims[i + 2];
-    if (padded_too && onnx_spatial(op, s.rank, s.size, type->dims + 2, false, &given))
-        for (int i = 0; i < s.rank; i++) {
-            before[i + 1] = given.pad[2 * i];
-            after[i + 1] = given.pad[2 * i + 1];
-            counting.pad[2 * i] -= given.pad[2 * i];
-            counting.pad[2 * i + 1] -= given.pad[2 * i + 1];
-        }
-    Node *one = onnx_scalar(op, x->type.element, 1);
-    Node *ones = graph_broadcast(op->f, one, type->rank, dims);
-    if (padded_too)
-        ones = graph_pad(op->f, ones, before, after, NULL, 1);
-    Node *count = graph_window(op->f, OP_window_sum, ones, &counting);
-    onnx_out(op, 0, onnx_channels_first(op, graph_div(op->f, sum, count)));
+        result.dims[i + 1] = spread[i].length;
+    result.dims[s.rank + 1] = w->dims[1] * s.groups;
+    filter_order(s.rank, order);
+    Node *y = graph_conv_transpose(op->f, onnx_channels_last(op, onnx_in(op, 0)),
+                                   onnx_in_ordered(op, 1, order), &s, &result);
+    y = pad_beyond(op, y, s.rank, spread);
+    if (y && onnx_has_in(op, 2))
+        y = graph_add(op->f, y, onnx_in(op, 2));
+    onnx_out(op, 0, onnx_channels_first(op, y));
 }
 
-/* Over all axes behind the channels, which stay with length 1. */
-void onnx_build_global_pool(OnnxOp *op)
-{
-    Node *x = onnx_in(op, 0);
-    int64_t axes[RANK_LIMIT];
-    if (!x)
-        return;
-    for (int i = 2; i < x->type.rank; i++)
-        axes[i - 2] = i;
-    bool mean = op->row->detail == OP_reduce_sum;
-    onnx_out(op, 0,
-             mean ? graph_mean(op->f, x, x->type.rank - 2, axes, true)
-                  : graph_reduce(op->f, OP_reduce_max, x, x->type.rank - 2, axes, true));
-}
+/* ---- blocks into an image ---- */
 
-/* ---- normalisation by known statistics ---- */
+typedef struct Blocks { /* blocks of `size` that stood at `count` places along each axis */
+    Spatial s;
+    int64_t count[3], image[3], padded[3];
+} Blocks;
 
-/* scale · (x − mean) / √(variance + epsilon) + shift, as one factor and one summand a channel */
-void onnx_build_batch_normalization(OnnxOp *op)
+static bool read_blocks(OnnxOp *op, const TensorType *x, Blocks *b)
 {
-    Node *x = onnx_in(op, 0);
-    onnx_ignore(op, "momentum spatial consumed_inputs");
-    double epsilon = onnx_float(op, "epsilon", 1e-5);
-    if (!x)
-        return;
-    if (onnx_int(op, "training_mode", 0) != 0) {
-        onnx_error(op, "is in training mode, which is not supported yet");
-        return;
+    const int64_t *image, *block;
+    int rank, other;
+    int64_t pads[6], places = 1, taps = 1;
+    if (!onnx_in_integers(op, 1, "image_shape", &image, &rank) ||
+        !onnx_in_integers(op, 2, "block_shape", &block, &other))
+        return false;
+    if (rank != other || rank < 1 || rank > 3 || x->rank != 3)
+        return onnx_error(op, "makes images of %d axes from blocks of %d; 1 to 3 are supported",
+                          rank, other);
+    b->s = (Spatial){.rank = rank};
+    if (!onnx_numbers(op, "strides", rank, 1, 1, b->s.stride) ||
+        !onnx_numbers(op, "dilations", rank, 1, 1, b->s.dilation) ||
+        !onnx_numbers(op, "pads", 2 * rank, 0, 0, pads))
+        return false;
+    for (int i = 0; i < rank; i++) {
+        if (image[i] < 1 || block[i] < 1 || image[i] > INT32_MAX || block[i] > INT32_MAX)
+            return onnx_error(op, "has an image of %lld and blocks of %lld along axis %d",
+                              (long long)image[i], (long long)block[i], i);
+        b->image[i] = image[i];
+        b->s.size[i] = block[i];
+        b->s.pad[2 * i] = pads[i];
+        b->padded[i] = image[i] + pads[i] + pads[rank + i];
+        int64_t reach = (block[i] - 1) * b->s.dilation[i] + 1;
+        b->count[i] = b->padded[i] < reach ? 0 : (b->padded[i] - reach) / b->s.stride[i] + 1;
+        if (!checked_multiply(places, b->count[i], &places) ||
+            !checked_multiply(taps, block[i], &taps))
+            return onnx_error(op, "its blocks are too many");
     }
-    Node *variance = graph_binary_scalar(op->f, OP_add, onnx_in(op, 4), epsilon);
-    Node *factor = graph_mul(op->f, onnx_in(op, 1), graph_unary(op->f, OP_rsqrt, variance));
-    Node *shift = graph_sub(op->f, onnx_in(op, 2), graph_mul(op->f, onnx_in(op, 3), factor));
-    x = graph_mul(op->f, x, onnx_channel_vector(op, factor, x->type.rank));
-    onnx_out(op, 0, graph_add(op->f, x, onnx_channel_vector(op, shift, x ? x->type.rank : 1)));
+    return (places == x->dims[2] && x->dims[1] % taps == 0) ||
+           onnx_error(op,
+                      "its blocks stand at %lld places and have %lld elements, but there are "
+                      "%lld and %lld",
+                      (long long)places, (long long)taps, (long long)x->dims[2],
+                      (long long)x->dims[1]);
+}
+
+/* Where each element of each block goes in the padded image: [k…, n…] */
+static Node *block_rows(OnnxOp *op, const Blocks *b)
+{
+    int rank = b->s.rank;
+    int64_t dims[6], stride = 1;
+    Node *rows = NULL;
+    for (int i = 0; i < rank; i++) {
+        dims[i] = b->s.size[i];
+        dims[rank + i] = b->count[i];
+    }
+    for (int i = rank - 1; i >= 0; i--) {
+        Node *tap = graph_iota(op->f, TYPE_I32, 2 * rank, dims, i);
+        Node *place = graph_iota(op->f, TYPE_I32, 2 * rank, dims, rank + i);
+        tap = graph_binary_scalar(op->f, OP_mul, tap, (double)(b->s.dilation[i] * stride));
+        place = graph_binary_scalar(op->f, OP_mul, place, (double)(b->s.stride[i] * stride));
+        Node *part = graph_add(op->f, tap, place);
+        rows = rows ? graph_add(op->f, rows, part) : part;
+        if (!checked_multiply(stride, b->padded[i], &stride) || stride > INT32_MAX)
+            return onnx_error(op, "its image is too large");
+    }
+    return rows;
+}
+
+/* [N, C·k…, n…] as [k…, n…, N, C]: rows of the image are pixels, with all channels. */
+static Node *block_pixels(OnnxOp *op, Node *x, const Blocks *b, int64_t channels)
+{
+    int rank = b->s.rank;
+    int64_t dims[RANK_LIMIT] = {x->type.dims[0], channels}, order[RANK_LIMIT];
+    for (int i = 0; i < rank; i++) {
+        dims[2 + i] = b->s.size[i];
+        dims[2 + rank + i] = b->count[i];
+    }
+    for (int i = 0; i < 2 * rank; i++)
+        order[i] = i + 2;
+    order[2 * rank] = 0;
+    order[2 * rank + 1] = 1;
+    return graph_transpose(op->f, graph_reshape(op->f, x, 2 * rank + 2, dims), order);
+}
+
+/* What blocks have in common adds up. */
+void onnx_build_col2im(OnnxOp *op)
+{
+    Node *x = onnx_in(op, 0);
+    Blocks b;
+    if (!x || !read_blocks(op, &x->type, &b))
+        return;
+    int rank = b.s.rank;
+    int64_t taps = 1, pixels = 1, dims[RANK_LIMIT], start[RANK_LIMIT] = {0}, order[RANK_LIMIT];
+    for (int i = 0; i < rank; i++) {
+        taps *= b.s.size[i];
+        pixels *= b.padded[i];
+    }
+    int64_t channels = x->type.dims[1] / taps, table[] = {pixels, x->type.dims[0], channels};
+    Node *y =
+        graph_scatter_add(op->f, block_pixels(op, x, &b, channels), block_rows(op, &b), 3, table);
+    for (int i = 0; i < rank; i++) {
+        dims[i] = b.padded[i];
+        start[i] = b.s.pad[2 * i];
+        order[i + 2] = i;
+    }
+    dims[rank] = x->type.dims[0];
+    dims[rank + 1] = channels;
+    order[0] = rank;
+    order[1] = rank + 1;
+    y = graph_reshape(op->f, y, rank + 2, dims);
+    for (int i = 0; i < rank; i++)
+        dims[i] = b.image[i];
+    y = graph_slice(op->f, y, start, dims, NULL);
+    onnx_out(op, 0, graph_transpose(op->f, y, order));
 }
