@@ -336,6 +336,17 @@ bool onnx_text_is(OnnxOp *op, const char *name, const char *first, const char *s
     return false;
 }
 
+int onnx_word(OnnxOp *op, const char *name, const char *otherwise, const char *const *words,
+              int count)
+{
+    const char *text = onnx_text(op, name, otherwise);
+    for (int i = 0; i < count; i++)
+        if (strcmp(text, words[i]) == 0)
+            return i;
+    onnx_error(op, "%s is \"%s\", which is none", name, text);
+    return 0;
+}
+
 /* ---- training ---- */
 
 bool onnx_uses_batch_statistics(const OnnxOp *op)

@@ -151,6 +151,9 @@ bool onnx_floats(OnnxOp *op, const char *name, const float **values, int *count)
 void onnx_ignore(OnnxOp *op, const char *names);
 /* Is the text attribute the second of two words? The first is its default; an error for a third. */
 bool onnx_text_is(OnnxOp *op, const char *name, const char *first, const char *second);
+/* Which of `count` words is it? An error, and 0, for another one. */
+int onnx_word(OnnxOp *op, const char *name, const char *otherwise, const char *const *words,
+              int count);
 
 /* ---- training ---- */
 
