@@ -50,9 +50,10 @@ static Node *statistic(OnnxOp *op, Node *x, int rank)
 /* scale · (x − mean) / √(variance + epsilon) + shift, as one factor and one summand a channel */
 static Node *known_statistics(OnnxOp *op, Node *x, double epsilon)
 {
-    Node *variance = graph_binary_scalar(op->f, OP_add, onnx_in(op, 4), epsilon);
+    Node *mean = onnx_in_statistic(op, 3), *variance = onnx_in_statistic(op, 4);
+    variance = graph_binary_scalar(op->f, OP_add, variance, epsilon);
     Node *factor = graph_mul(op->f, onnx_in(op, 1), graph_unary(op->f, OP_rsqrt, variance));
-    Node *shift = graph_sub(op->f, onnx_in(op, 2), graph_mul(op->f, onnx_in(op, 3), factor));
+    Node *shift = graph_sub(op->f, onnx_in(op, 2), graph_mul(op->f, mean, factor));
     Node *y = graph_mul(op->f, x, statistic(op, factor, x->type.rank));
     return graph_add(op->f, y, statistic(op, shift, x->type.rank));
 }
@@ -75,10 +76,15 @@ static void batch_statistics(OnnxOp *op, Node *x, double epsilon)
     Node *y = standardize(op, x, count, axes, epsilon);
     y = graph_mul(op->f, y, statistic(op, onnx_in(op, 1), x->type.rank));
     onnx_out(op, 0, graph_add(op->f, y, statistic(op, onnx_in(op, 2), x->type.rank)));
+    Node *old_mean = onnx_in_statistic(op, 3), *old_variance = onnx_in_statistic(op, 4);
+    if (onnx_uses_batch_statistics(op)) {
+        onnx_follow(op, 3, mean, momentum);
+        onnx_follow(op, 4, variance, momentum);
+    }
     if (onnx_wants(op, 1))
-        onnx_out(op, 1, moved(op, onnx_in(op, 3), mean, momentum));
+        onnx_out(op, 1, moved(op, old_mean, mean, momentum));
     if (onnx_wants(op, 2))
-        onnx_out(op, 2, moved(op, onnx_in(op, 4), variance, momentum));
+        onnx_out(op, 2, moved(op, old_variance, variance, momentum));
     if (onnx_wants(op, 3))
         onnx_out(op, 3, mean);
     if (onnx_wants(op, 4))
@@ -99,7 +105,7 @@ void onnx_build_batch_normalization(OnnxOp *op)
 {
     Node *x = onnx_in(op, 0);
     double epsilon = onnx_float(op, "epsilon", 1e-5);
-    bool training = trains(op);
+    bool training = trains(op) || onnx_uses_batch_statistics(op);
     onnx_ignore(op, "momentum spatial consumed_inputs");
     if (!x || x->type.rank == 0)
         return;
