@@ -158,3 +158,28 @@ int *function_count_uses(Arena *arena, const Function *function)
         uses[function->updates[i].node->id]++;
     return uses;
 }
+
+bool shape_blocks(const TensorType *from, const TensorType *to, Blocks *blocks)
+{
+    *blocks = (Blocks){.from = from, .to = to};
+    int i = 0, j = 0;
+    if (from->rank == 0 || to->rank == 0 || type_elements(from) == 0)
+        return false;
+    while (i < from->rank && j < to->rank) {
+        Block *block = &blocks->list[blocks->count++];
+        block->from_begin = i;
+        block->to_begin = j;
+        int64_t a = from->dims[i++], b = to->dims[j++];
+        while (a != b) {
+            if (a < b)
+                a *= from->dims[i++];
+            else
+                b *= to->dims[j++];
+        }
+        block->from_end = i;
+        block->to_end = j;
+    }
+    blocks->list[blocks->count - 1].from_end = from->rank; /* ones at the end */
+    blocks->list[blocks->count - 1].to_end = to->rank;
+    return true;
+}

@@ -20,6 +20,21 @@ bool *function_known_nodes(Arena *arena, const Function *function);
 /* Readers of each node by id, results and updates counted too; in `arena`. */
 int *function_count_uses(Arena *arena, const Function *function);
 
+/* Two shapes of the same elements as one sequence of blocks, [8,128 | 384] and [1024 | 384], each
+ * the smallest run of axes with the same product in both. */
+typedef struct Block { /* axes from[…] of one shape hold what axes to[…] of the other do */
+    int from_begin, from_end, to_begin, to_end;
+} Block;
+
+typedef struct Blocks {
+    const TensorType *from, *to;
+    Block list[RANK_LIMIT];
+    int count;
+} Blocks;
+
+/* False when there are no axes, or no elements. */
+bool shape_blocks(const TensorType *from, const TensorType *to, Blocks *blocks);
+
 static inline bool node_is_float(const Node *node)
 {
     return element_is_float(node->type.element);

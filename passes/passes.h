@@ -35,6 +35,7 @@ bool pass_hoist(Function *f); /* work of all steps of a scan is done at once, ou
 bool pass_expand(Function *f); /* composites into primitive operations */
 /* 1/√(variance + epsilon) of a `normalize` node, spelled out as its expansion does. */
 Node *normalize_scale(Function *f, const Node *node);
+bool pass_layout(Function *f); /* which order the axes of each value lie in */
 bool pass_freeze(Function *f); /* states of known value that no function updates become constants */
 bool pass_fold_scale(Function *f); /* scales and shifts of channels go into weights */
 bool pass_derive(Function *f);     /* what states alone decide is computed when they change */

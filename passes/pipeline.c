@@ -44,15 +44,17 @@ static const Row rows[] = {
 
     {"expand",     3, ALWAYS,          pass_expand,     "after differentiation; before fusion, which sees primitives only"},
 
-    {"fold_scale", 4, ALWAYS,          pass_fold_scale, "needs constants second and broadcasts off: after simplify"},
-    {"simplify",   4, ALWAYS,          pass_simplify,   "again: broadcasts and sums that expand has made"},
-    {"fold",       4, ALWAYS,          pass_fold,       "again: the weights that fold_scale has scaled"},
-    {"cse",        4, ALWAYS,          pass_cse,        "again: a loss and its gradient share maximum, exponentials, sum"},
-    {"prune",      4, ALWAYS,          pass_prune,      "again: constants that fold has made in front of loops"},
-    {"hoist",      4, ALWAYS,          pass_hoist,      "again: sums that expand has made in loops"},
-    {"dce",        4, ALWAYS,          pass_dce,        "again: nothing dead may reach fusion"},
+    {"layout",     4, ALWAYS,          pass_layout,     "once all is primitive; what it leaves is for the passes below"},
 
-    {"derive",     5, ALWAYS,          pass_derive,     "last: what weights alone decide is all together now"},
+    {"fold_scale", 5, ALWAYS,          pass_fold_scale, "needs constants second and broadcasts off: after simplify"},
+    {"simplify",   5, ALWAYS,          pass_simplify,   "again: broadcasts and sums that expand has made"},
+    {"fold",       5, ALWAYS,          pass_fold,       "again: the weights that fold_scale has scaled"},
+    {"cse",        5, ALWAYS,          pass_cse,        "again: a loss and its gradient share maximum, exponentials, sum"},
+    {"prune",      5, ALWAYS,          pass_prune,      "again: constants that fold has made in front of loops"},
+    {"hoist",      5, ALWAYS,          pass_hoist,      "again: sums that expand has made in loops"},
+    {"dce",        5, ALWAYS,          pass_dce,        "again: nothing dead may reach fusion"},
+
+    {"derive",     6, ALWAYS,          pass_derive,     "last: what weights alone decide is all together now"},
 };
 // clang-format on
 

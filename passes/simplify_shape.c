@@ -19,42 +19,9 @@
 
 #include <string.h>
 
+#include "passes/match.h"
+
 enum { TREE_LIMIT = 16 };
-
-typedef struct Block { /* axes from[…] of one shape hold what axes to[…] of the other do */
-    int from_begin, from_end, to_begin, to_end;
-} Block;
-
-typedef struct Blocks {
-    const TensorType *from, *to;
-    Block list[RANK_LIMIT];
-    int count;
-} Blocks;
-
-static bool find_blocks(const TensorType *from, const TensorType *to, Blocks *blocks)
-{
-    *blocks = (Blocks){.from = from, .to = to};
-    int i = 0, j = 0;
-    if (from->rank == 0 || to->rank == 0 || type_elements(from) == 0)
-        return false;
-    while (i < from->rank && j < to->rank) {
-        Block *block = &blocks->list[blocks->count++];
-        block->from_begin = i;
-        block->to_begin = j;
-        int64_t a = from->dims[i++], b = to->dims[j++];
-        while (a != b) {
-            if (a < b)
-                a *= from->dims[i++];
-            else
-                b *= to->dims[j++];
-        }
-        block->from_end = i;
-        block->to_end = j;
-    }
-    blocks->list[blocks->count - 1].from_end = from->rank; /* ones at the end */
-    blocks->list[blocks->count - 1].to_end = to->rank;
-    return true;
-}
 
 /* What an operand that broadcasts to `from` has to look like to broadcast to `to`; false when it
  * has part of a block. */
@@ -156,7 +123,7 @@ Node *simplify_shape(Rewriter *r, Node *node)
         Blocks blocks;
         int budget = TREE_LIMIT;
         bool good = x && type_same_dims(&operand->type, &node->type) &&
-                    find_blocks(&node->type, &x->type, &blocks);
+                    shape_blocks(&node->type, &x->type, &blocks);
         for (int j = 0; j < node->in_count && good; j++)
             good = fits(r, &blocks, node->in[j], &budget);
         if (!good)
@@ -178,7 +145,7 @@ Node *simplify_shape_reduce(Rewriter *r, Node *node)
     Blocks blocks;
     int64_t list[RANK_LIMIT];
     int count = 0;
-    if (!x || !find_blocks(&node->in[0]->type, &x->type, &blocks))
+    if (!x || !shape_blocks(&node->in[0]->type, &x->type, &blocks))
         return NULL;
     for (int b = 0; b < blocks.count; b++) {
         const Block *block = &blocks.list[b];

@@ -128,6 +128,33 @@ void step_conv_back(Maker *m)
           is_integer(x));
 }
 
+/* A convolution or window of what has its channels behind the batch, and back. */
+void step_channels_first(Maker *m)
+{
+    Spatial spatial;
+    Item *x = pick_item(m, TYPE_F32, 3, false);
+    if (!x || x->node->type.rank > 5)
+        return;
+    int rank = x->node->type.rank;
+    int64_t last[RANK_LIMIT] = {0}, first[RANK_LIMIT] = {0, rank - 1};
+    last[rank - 1] = 1;
+    for (int i = 1; i + 1 < rank; i++) {
+        last[i] = i + 1;
+        first[i + 1] = i;
+    }
+    Node *image = graph_transpose(m->f, x->node, last), *y = NULL;
+    if (!pick_spatial(m, &image->type, &spatial))
+        return;
+    TensorType type = pick_weights(m, &image->type, &spatial);
+    double bound = x->bound * (double)(taps(&spatial) * type.dims[type.rank - 2]) * INPUT_BOUND;
+    if (chance(m, 30))
+        y = graph_window(m->f, OP_window_sum, image, &spatial);
+    else if (type_elements(&type) <= SMALL)
+        y = graph_conv(m->f, image, new_input(m, TYPE_F32, type.rank, type.dims), &spatial);
+    if (y)
+        enter(m, graph_transpose(m->f, y, first), bound, false);
+}
+
 /* A window without a tap, whose maximum is infinite, there cannot be then. */
 static bool is_dense(const Spatial *spatial)
 {
