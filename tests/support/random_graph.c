@@ -318,17 +318,17 @@ static void step_sigmoid_cross_entropy(Maker *m)
 }
 
 static Step *const steps[] = {
-    step_unary,       step_unary,         step_exponential, step_positive,
-    step_rounding,    step_integer_unary, step_cast,        step_cast,
-    step_binary,      step_binary,        step_binary,      step_integer_binary,
-    step_compare,     step_logical,       step_select,      step_sigmoid_cross_entropy,
-    step_input,       step_constant,      step_iota,        step_random,
-    step_state,       step_matmul,        step_matmul,      step_conv,
-    step_conv,        step_conv_back,     step_window,      step_window_taps,
-    step_reduce,      step_reduce,        step_argmax,      step_window_spread,
-    step_reshape,     step_transpose,     step_broadcast,   step_slice,
-    step_reverse,     step_pad,           step_concat,      step_gather,
-    step_scatter_add, step_softmax,       step_row_loss,    step_scan,
+    step_unary,       step_unary,         step_exponential,    step_positive,
+    step_rounding,    step_integer_unary, step_cast,           step_cast,
+    step_binary,      step_binary,        step_binary,         step_integer_binary,
+    step_compare,     step_logical,       step_select,         step_sigmoid_cross_entropy,
+    step_input,       step_constant,      step_iota,           step_random,
+    step_state,       step_matmul,        step_matmul,         step_conv,
+    step_conv,        step_conv_back,     step_window,         step_window_taps,
+    step_reduce,      step_reduce,        step_argmax,         step_window_spread,
+    step_reshape,     step_transpose,     step_broadcast,      step_slice,
+    step_reverse,     step_pad,           step_concat,         step_gather,
+    step_scatter_add, step_softmax,       step_row_loss,       step_scan,
     step_normalize,   step_borders,       step_channels_first,
 };
 
