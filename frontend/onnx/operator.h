@@ -229,6 +229,11 @@ typedef struct OnnxTrial {
 OnnxTrial onnx_trial_begin(OnnxOp *op);
 bool onnx_trial_end(OnnxOp *op, OnnxTrial *trial);
 
+/* Domains of operators.def, where "" is ai.onnx. */
+#define ML "ai.onnx.ml"
+#define TRAINING "ai.onnx.preview.training"
+#define MICROSOFT "com.microsoft"
+
 #define ONNX(domain, name, since, until, least, most, outs, types, builder, detail)                \
     OnnxBuild onnx_build_##builder;
 #include "frontend/onnx/operators.def"
