@@ -402,6 +402,12 @@ Node *graph_gather(Function *f, Node *table, Node *rows)
     return graph_binary(f, OP_gather, table, rows);
 }
 
+Node *graph_scatter(Function *f, Node *base, Node *updates, Node *rows, Mode mode)
+{
+    Attr attr = {.lists = {int_one(f->program, mode)}};
+    return graph_node(f, OP_scatter, 3, (Node *[]){base, updates, rows}, &attr);
+}
+
 Node *graph_scatter_add(Function *f, Node *updates, Node *rows, int rank, const int64_t *dims)
 {
     Attr attr = {0};

@@ -105,8 +105,7 @@ Value value_stretch(Arena *arena, const Value *value, const TensorType *like)
     return stretched;
 }
 
-/* copies `count` elements between places given in elements */
-static void copy_elements(Value *to, int64_t at, const Value *from, int64_t start, int64_t count)
+void copy_elements(Value *to, int64_t at, const Value *from, int64_t start, int64_t count)
 {
     size_t bytes = (size_t)count * sizeof(int64_t);
     if (count == 0)
@@ -192,12 +191,12 @@ void evaluate_concat(const Evaluation *e)
     }
 }
 
-static int64_t clamp_row(int64_t row, int64_t rows)
+int64_t clamp_row(int64_t row, int64_t rows)
 {
     return row < 0 ? 0 : row >= rows ? rows - 1 : row;
 }
 
-static int64_t row_length(const TensorType *table)
+int64_t row_length(const TensorType *table)
 {
     int64_t length = 1;
     for (int i = 1; i < table->rank; i++)

@@ -45,6 +45,13 @@ void copy_to_strides(const Value *from, Value *to, int64_t offset, const int64_t
 /* The value stretched to `dims` as broadcasting does; itself when there is nothing to do. */
 Value value_stretch(Arena *arena, const Value *value, const TensorType *like);
 
+/* Copies `count` elements between places given in elements. */
+void copy_elements(Value *to, int64_t at, const Value *from, int64_t start, int64_t count);
+
+/* Of gather and those that scatter: a row brought into 0 … rows-1, and the elements of one. */
+int64_t clamp_row(int64_t row, int64_t rows);
+int64_t row_length(const TensorType *table);
+
 /* Strides by which the axes of `type` step through what is left when `axes` are reduced: nought
  * along those. */
 void reduced_strides(const TensorType *type, IntList axes, int64_t strides[RANK_LIMIT]);

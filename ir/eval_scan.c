@@ -1,26 +1,13 @@
 /* Evaluates scans, step by step; see scan.h. What a step computes on the way is dropped after it.
  */
-#include <string.h>
-
 #include "ir/eval_node.h"
 #include "ir/scan.h"
-
-/* `to` from `from`, elements from `first` on */
-static void copy_elements(const Value *from, int64_t first, Value *to, int64_t to_first,
-                          int64_t count)
-{
-    size_t bytes = (size_t)count * 8; /* double and int64 alike */
-    if (bytes && from->numbers)
-        memcpy(to->numbers + to_first, from->numbers + first, bytes);
-    else if (bytes)
-        memcpy(to->integers + to_first, from->integers + first, bytes);
-}
 
 static Value slice_of(Arena *arena, const Value *value, const TensorType *type, int64_t place)
 {
     Value slice = value_create(arena, *type);
     int64_t count = type_elements(type);
-    copy_elements(value, place * count, &slice, 0, count);
+    copy_elements(&slice, 0, value, place * count, count);
     return slice;
 }
 
@@ -42,10 +29,10 @@ static void run_step(const Evaluation *e, const Scan *scan, int64_t place, Value
     for (int r = 0; r < body->result_count; r++) {
         int64_t count = type_elements(&results[r].type);
         if (r >= scan->carried)
-            copy_elements(&results[r], 0, &e->out->parts[r], place * count, count);
+            copy_elements(&e->out->parts[r], place * count, &results[r], 0, count);
     }
     for (int r = 0; r < scan->carried; r++)
-        copy_elements(&results[r], 0, &carried[r], 0, type_elements(&carried[r].type));
+        copy_elements(&carried[r], 0, &results[r], 0, type_elements(&carried[r].type));
     arena_destroy(arena);
 }
 
@@ -57,7 +44,7 @@ void evaluate_scan(const Evaluation *e)
     for (int r = 0; r < count; r++) {
         e->out->parts[r] = value_create(e->arena, scan_result_type(e->node, r));
         if (r < scan.carried)
-            copy_elements(&e->in[r], 0, &e->out->parts[r], 0, type_elements(&e->in[r].type));
+            copy_elements(&e->out->parts[r], 0, &e->in[r], 0, type_elements(&e->in[r].type));
     }
     for (int64_t step = 0; step < scan.steps; step++)
         run_step(e, &scan, scan.reverse ? scan.steps - 1 - step : step, e->out->parts);
@@ -66,5 +53,5 @@ void evaluate_scan(const Evaluation *e)
 void evaluate_result(const Evaluation *e)
 {
     const Value *part = &e->in[0].parts[attr_integer(e->node, 0)];
-    copy_elements(part, 0, e->out, 0, type_elements(&part->type));
+    copy_elements(e->out, 0, part, 0, type_elements(&part->type));
 }

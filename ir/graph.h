@@ -56,6 +56,16 @@ typedef enum Trait {
     REPEATS = 256,
 } Trait;
 
+/* What becomes of a value where another one comes to stand. */
+typedef enum Mode {
+    MODE_SET, /* it is replaced */
+    MODE_ADD, /* the other one is added to it … */
+    MODE_MUL,
+    MODE_MAX,
+    MODE_MIN,
+    MODE_COUNT,
+} Mode;
+
 enum { ANY = -1, LIST_LIMIT = 5 };
 
 typedef struct State State;
@@ -159,6 +169,7 @@ typedef enum AttrForm {
     FORM_DATA,
     FORM_STATE,
     FORM_TEXT,
+    FORM_MODE,
     FORM_BODY,
 } AttrForm;
 
@@ -170,6 +181,9 @@ typedef struct AttrKey {
 
 /* The keys of an operation in the order of attrs.def; *count of them. */
 const AttrKey *op_attributes(Op op, int *count);
+
+const char *mode_name(Mode mode);          /* "add" */
+int mode_names(const char *const **names); /* all of them; returns how many */
 
 /* Programs and functions */
 Program *program_create(Arena *arena, Diag *diag, const char *name);
@@ -198,6 +212,10 @@ void function_clean(Function *function);
 static inline int64_t attr_integer(const Node *node, int slot)
 {
     return node->attr.lists[slot].values[0];
+}
+static inline Mode attr_mode(const Node *node, int slot)
+{
+    return (Mode)attr_integer(node, slot);
 }
 IntList int_list(Program *program, int count, const int64_t *values); /* copies */
 static inline IntList int_one(Program *program, int64_t value)
@@ -292,6 +310,7 @@ Node *graph_pad(Function *f, Node *x, const int64_t *before, const int64_t *afte
 Node *graph_concat(Function *f, int count, Node *const *parts, int64_t axis);
 Node *graph_gather(Function *f, Node *table, Node *rows);
 Node *graph_scatter_add(Function *f, Node *updates, Node *rows, int rank, const int64_t *dims);
+Node *graph_scatter(Function *f, Node *base, Node *updates, Node *rows, Mode mode);
 
 /* Composites */
 Node *graph_softmax(Function *f, Op op, Node *x, int64_t axis); /* OP_softmax, OP_log_softmax */

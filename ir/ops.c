@@ -27,6 +27,7 @@ typedef enum AttrSet {
     SET_ORDER,
     SET_SLICE,
     SET_PAD,
+    SET_MODE,
     SET_SCAN,
     SET_RESULT,
 } AttrSet;
@@ -82,6 +83,19 @@ int op_inputs(Op op)
 unsigned op_traits(Op op)
 {
     return rows[op].traits;
+}
+
+static const char *const modes[MODE_COUNT] = {"set", "add", "mul", "max", "min"};
+
+const char *mode_name(Mode mode)
+{
+    return modes[mode];
+}
+
+int mode_names(const char *const **names)
+{
+    *names = modes;
+    return MODE_COUNT;
 }
 
 const AttrKey *op_attributes(Op op, int *count)

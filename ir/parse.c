@@ -136,6 +136,22 @@ static bool parse_origin(Reader *r, const char **name, const char **place)
 
 static bool parse_body(Parser *p, Attr *attr);
 
+static bool parse_mode(Parser *p, IntList *list)
+{
+    const char *const *names;
+    int count = mode_names(&names);
+    const char *at = reader_next(&p->reader), *word = reader_word(&p->reader, "a mode");
+    if (!word)
+        return false;
+    for (int i = 0; i < count; i++) {
+        if (strcmp(word, names[i]) == 0) {
+            *list = int_one(p->program, i);
+            return true;
+        }
+    }
+    return reader_unknown(&p->reader, at, "mode", word, names, count);
+}
+
 static bool parse_attribute_value(Parser *p, const AttrKey *key, const TensorType *type, Attr *attr)
 {
     Reader *r = &p->reader;
@@ -158,6 +174,8 @@ static bool parse_attribute_value(Parser *p, const AttrKey *key, const TensorTyp
         return parse_state_name(p, &attr->state);
     case FORM_TEXT:
         return (attr->text = reader_string(r)) != NULL;
+    case FORM_MODE:
+        return parse_mode(p, &attr->lists[key->slot]);
     case FORM_BODY:
         return parse_body(p, attr);
     }

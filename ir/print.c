@@ -167,6 +167,9 @@ static void print_attribute(Printer *p, const Node *node, const AttrKey *key)
     case FORM_TEXT:
         print_quoted(p->text, attr->text ? attr->text : "");
         break;
+    case FORM_MODE:
+        text_add(p->text, mode_name(attr_mode(node, key->slot)));
+        break;
     case FORM_BODY:
         print_rest(attr->body, p->indent + 4, p->text);
         break;

@@ -363,13 +363,24 @@ bool shape_row_loss(const ShapeQuery *query, TensorType *result)
     return true;
 }
 
+static bool check_single(const ShapeQuery *query, const AttrKey *key)
+{
+    IntList list = query->attr->lists[key->slot];
+    if (key->form == FORM_INTEGER && list.count != 1)
+        return shape_error(query, "%s= needs one number", key->key);
+    if (key->form == FORM_MODE &&
+        (list.count != 1 || list.values[0] < 0 || list.values[0] >= MODE_COUNT))
+        return shape_error(query, "%s= needs one of the modes", key->key);
+    return true;
+}
+
 static bool check_attributes(const ShapeQuery *query)
 {
     int count;
     const AttrKey *keys = op_attributes(query->op, &count);
     for (int i = 0; i < count; i++)
-        if (keys[i].form == FORM_INTEGER && query->attr->lists[keys[i].slot].count != 1)
-            return shape_error(query, "%s= needs one number", keys[i].key);
+        if (!check_single(query, &keys[i]))
+            return false;
     return true;
 }
 

@@ -1,6 +1,5 @@
-/* Shape rules of data movement: reshape, transpose, broadcast, slice, pad, concat, gather and
- * scatter_add. They work for every element type, bool included (scatter_add adds, so it needs
- * numbers). */
+/* Shape rules of data movement: reshape, transpose, broadcast, slice, pad, concat, gather, scatter
+ * and scatter_add. They work for every element type, bool included (but adding takes numbers). */
 #include <inttypes.h>
 
 #include "base/checked.h"
@@ -163,6 +162,15 @@ bool shape_gather(const ShapeQuery *query, TensorType *result)
            row_shape(query, &query->in[0]->type, &query->in[1]->type, result);
 }
 
+static bool updates_fit(const ShapeQuery *query, const TensorType *table, const TensorType *rows,
+                        const TensorType *expected, const TensorType *updates)
+{
+    return type_equal(expected, updates) ||
+           shape_error(query, "rows %s of %s are %s, but the updates are %s",
+                       shape_text(query, rows), shape_text(query, table),
+                       shape_text(query, expected), shape_text(query, updates));
+}
+
 bool shape_scatter_add(const ShapeQuery *query, TensorType *result)
 {
     const TensorType *updates = &query->in[0]->type, *rows = &query->in[1]->type;
@@ -171,9 +179,17 @@ bool shape_scatter_add(const ShapeQuery *query, TensorType *result)
         !shape_from_list(query, updates->element, query->attr->lists[0], result) ||
         !row_shape(query, result, rows, &expected))
         return false;
-    if (!type_equal(&expected, updates))
-        return shape_error(query, "rows %s of %s are %s, but the updates are %s",
-                           shape_text(query, rows), shape_text(query, result),
-                           shape_text(query, &expected), shape_text(query, updates));
-    return true;
+    return updates_fit(query, result, rows, &expected, updates);
+}
+
+bool shape_scatter(const ShapeQuery *query, TensorType *result)
+{
+    const TensorType *updates = &query->in[1]->type, *rows = &query->in[2]->type;
+    TensorType expected;
+    *result = query->in[0]->type;
+    if (query->attr->lists[0].values[0] != MODE_SET && !shape_number(query, 0))
+        return false;
+    return shape_equal_elements(query, 0, 1) && check_rows(query, rows) &&
+           row_shape(query, result, rows, &expected) &&
+           updates_fit(query, result, rows, &expected, updates);
 }

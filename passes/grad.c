@@ -84,10 +84,30 @@ static const char *freeze_pattern(Arena *arena, const char *name)
     return dot ? arena_print(arena, "%.*s.*", (int)(dot - name), name) : name;
 }
 
+/* Is there a rule for it, in its mode? */
+static bool has_rule(const Node *node)
+{
+    if (node->op == OP_scatter)
+        return attr_mode(node, 0) == MODE_SET || attr_mode(node, 0) == MODE_ADD;
+    return rules[node->op] != gradient_none;
+}
+
+/* "mod", "scatter mode=max" */
+static const char *operation_text(Arena *arena, const Node *node)
+{
+    int count;
+    const AttrKey *keys = op_attributes(node->op, &count);
+    for (int i = 0; i < count; i++)
+        if (keys[i].form == FORM_MODE)
+            return arena_print(arena, "%s %s=%s", op_name(node->op), keys[i].key,
+                               mode_name(attr_mode(node, keys[i].slot)));
+    return op_name(node->op);
+}
+
 static bool report_no_gradient(const Function *f, const Node *node, const Node *wanted)
 {
     Diag *diag = f->program->diag;
-    const char *operation = op_name(node->op);
+    const char *operation = operation_text(diag->arena, node);
     if (wanted->op == OP_state) {
         const char *name = wanted->attr.state->name;
         return diag_error(diag, node->place,
@@ -146,7 +166,7 @@ static bool differentiate(Function *f, Node *node)
     Slot *slot = slot_of(node);
     if ((!slot->gradient && !slot->parts) || !slot->wanted || !carries_gradient(node))
         return true;
-    if (rules[node->op] == gradient_none)
+    if (!has_rule(node))
         return report_no_gradient(f, node, slot->wanted);
     f->place = node->place;
     Node **dx = ARENA_ARRAY(f->program->arena, Node *, node->in_count);

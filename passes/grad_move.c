@@ -2,6 +2,7 @@
  * way the element came:
  *
  *     slice ↔ pad      transpose ↔ its inverse      concat → slices      gather ↔ scatter_add
+ *     scatter: rows that were set have no more of the base, but of the update set last
  *     broadcast: dy itself; summing it back to the operand's shape is grad.c's */
 #include "passes/grad.h"
 
@@ -72,4 +73,38 @@ void gradient_gather(Function *f, Node *y, Node *dy, Node *dx[])
 void gradient_scatter_add(Function *f, Node *y, Node *dy, Node *dx[])
 {
     dx[0] = graph_gather(f, dy, y->in[1]);
+}
+
+static Node *full(Function *f, ElementType element, double value, int rank, const int64_t *dims)
+{
+    return graph_broadcast(f, graph_scalar(f, element, value), rank, dims);
+}
+
+/* bool, of the shape of `updates`: is it the update that stays, no later one having been set at its
+ * row? The number of the last one is scattered in the same way. */
+static Node *is_last(Function *f, Node *rows, const TensorType *table, const TensorType *updates)
+{
+    int64_t count = type_elements(&rows->type), ones[RANK_LIMIT];
+    Node *numbers = graph_iota(f, TYPE_I32, 1, &count, 0);
+    numbers = graph_reshape(f, numbers, rows->type.rank, rows->type.dims);
+    Node *none = full(f, TYPE_I32, -1.0, 1, table->dims);
+    Node *last = graph_scatter(f, none, numbers, rows, MODE_SET);
+    Node *stays = graph_binary(f, OP_eq, graph_gather(f, last, rows), numbers);
+    for (int i = 0; i < updates->rank; i++)
+        ones[i] = i < rows->type.rank ? rows->type.dims[i] : 1;
+    return graph_reshape(f, stays, updates->rank, ones);
+}
+
+void gradient_scatter(Function *f, Node *y, Node *dy, Node *dx[])
+{
+    Node *rows = y->in[2];
+    const TensorType *updates = &y->in[1]->type;
+    dx[0] = dy;
+    dx[1] = graph_gather(f, dy, rows);
+    if (attr_mode(y, 0) == MODE_ADD)
+        return;
+    Node *zeros = full(f, dy->type.element, 0.0, updates->rank, updates->dims);
+    dx[0] = graph_scatter(f, dy, zeros, rows, MODE_SET);
+    dx[1] = graph_select(f, is_last(f, rows, &y->type, updates), dx[1],
+                         graph_scalar(f, dy->type.element, 0.0));
 }

@@ -8,6 +8,7 @@
 
 #include "ir/nest_text.h"
 #include "passes/lowering.h"
+#include "passes/match.h"
 #include "passes/plan.h"
 #include "passes/prepare.h"
 
@@ -123,6 +124,34 @@ static Slot *result_slot(Lowering *l, int index)
     return slot;
 }
 
+/* Is this value stored by a kernel, for one reader alone? */
+static bool is_for_one(const Lowering *l, const int *uses, const Node *node)
+{
+    int n = node->id;
+    return l->fusion->stored[n] && l->fusion->group_of[n] && !l->fusion->recomputed[n] &&
+           uses[n] == 1 && node->op != OP_result && !l->destinations[n].count && !l->bordered[n];
+}
+
+/* What a scatter goes over is stored where its result is to be, unless somebody else wants it, or
+ * it would overwrite a state too early. Readers first: there may be a chain of them. */
+static void place_bases(Lowering *l)
+{
+    const Function *f = l->function;
+    const int *uses = function_count_uses(l->arena, f);
+    for (int n = f->node_count - 1; n >= 0; n--) {
+        const Node *node = f->nodes[n];
+        if (node->op != OP_scatter || !is_for_one(l, uses, node->in[0]))
+            continue;
+        Destinations *d = &l->destinations[n];
+        if (!d->count)
+            add_destination(
+                l, node,
+                lower_add_slot(l, SLOT_TEMPORARY, arena_print(l->arena, "%d", n), node->type));
+        if (d->slots[0]->kind != SLOT_STATE)
+            add_destination(l, node->in[0], d->slots[0]);
+    }
+}
+
 static void place_values(Lowering *l, const bool *late)
 {
     const Function *f = l->function;
@@ -132,6 +161,7 @@ static void place_values(Lowering *l, const bool *late)
     for (int u = 0; u < f->update_count; u++)
         if (!late[u])
             add_destination(l, f->updates[u].node, state_slot(l, f->updates[u].state));
+    place_bases(l);
     for (int n = 0; n < f->node_count; n++) {
         Node *node = f->nodes[n];
         if (l->fusion->stored[n] && l->fusion->group_of[n] && !l->destinations[n].count &&

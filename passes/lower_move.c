@@ -1,4 +1,5 @@
-/* Data movement that cannot be read in place: borders, joining, picking rows and adding to rows. */
+/* Data movement that cannot be read in place: borders, joining, picking rows and writing to rows.
+ */
 #include <string.h>
 
 #include "passes/lowering.h"
@@ -179,4 +180,40 @@ void lower_root_scatter_add(Lowering *l, Node *root)
     l->kernel->ordered = true; /* two rows of updates may meet in one row of the result */
     l->kernel->element_steps = type_elements(&updates->type) + type_elements(&root->type);
     kernel_end(l, stmt_append(clear, axes_loops(l, &axes, add)));
+}
+
+/* Does the base of a scatter lie where its result is to be? */
+static bool is_in_place(const Lowering *l, const Node *base, const Slot *slot)
+{
+    if (base->op == OP_state)
+        return slot->kind == SLOT_STATE && slot->index == base->attr.state->index;
+    const Destinations *d = &l->destinations[base->id];
+    return l->fusion->group_of[base->id] && d->count && d->slots[0] == slot;
+}
+
+void lower_root_scatter_rows(Lowering *l, Node *root)
+{
+    static const StoreMode modes[MODE_COUNT] = {[MODE_SET] = STORE_SET,
+                                                [MODE_ADD] = STORE_ADD,
+                                                [MODE_MUL] = STORE_MUL,
+                                                [MODE_MAX] = STORE_MAX,
+                                                [MODE_MIN] = STORE_MIN};
+    Node *base = root->in[0], *updates = root->in[1], *rows = root->in[2];
+    Group *group = l->group;
+    const char *name = l->kernel->name;
+    Slot *slot = lower_slot(l, root);
+    if (!is_in_place(l, base, slot))
+        lower_store(l, base, slot);
+    kernel_begin(l, group, name);
+    Axes axes = {0};
+    Coordinates at_row, at = row_axes(l, &axes, &rows->type, &root->type, &at_row);
+    Buffer *out = lower_argument(l, slot);
+    out->written = out->read = true; /* rows that none of the updates go to stay */
+    Stmt *store = stmt_store(l->arena, modes[attr_mode(root, 0)], out,
+                             inside_row(l, &root->type, &at), lower_read(l, updates, &at));
+    store->dynamic = clamped_row(l, rows, &at_row, root->type.dims[0]);
+    store->dynamic_factor = row_elements(&root->type);
+    l->kernel->ordered = true;
+    l->kernel->element_steps = type_elements(&updates->type);
+    kernel_end(l, axes_loops(l, &axes, store));
 }

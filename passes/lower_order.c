@@ -3,7 +3,7 @@
  * As fusion found it, but a kernel that overwrites a state comes after every kernel that reads its
  * old value. Where that cannot be (the writer itself feeds a reader, or reads the state at other
  * indices), the new value goes to a temporary and is copied at the end of the function: its update
- * is late. */
+ * is late. A scatter over the state itself is done in place. */
 #include "passes/lowering.h"
 
 typedef struct Order {
@@ -36,8 +36,10 @@ static bool group_reads_state(const Fusion *fusion, const Group *group, const St
     for (int m = 0; m < group->member_count; m++) {
         const Node *node = group->members[m];
         for (int i = 0; i < node->in_count; i++) {
-            bool direct = node != group->root && op_is(node->op, ELEMENTWISE) &&
-                          type_same_dims(&node->in[i]->type, &node->type);
+            bool direct = node->op == OP_scatter
+                              ? i == 0 && node->in[0]->op == OP_state
+                              : node != group->root && op_is(node->op, ELEMENTWISE) &&
+                                    type_same_dims(&node->in[i]->type, &node->type);
             reads = reads_state(fusion, node->in[i], state, direct, only_direct) || reads;
         }
     }

@@ -162,6 +162,7 @@ void lower_root_pad(Lowering *l, Node *root);
 void lower_root_concat(Lowering *l, Node *root);
 void lower_root_gather(Lowering *l, Node *root);
 void lower_root_scatter_add(Lowering *l, Node *root);
+void lower_root_scatter_rows(Lowering *l, Node *root);
 void lower_root_scan(Lowering *l, Node *root);
 
 /* A convolution by Winograd's algorithm; false when that would not pay, or is not to be used. */

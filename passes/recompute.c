@@ -101,6 +101,7 @@ static bool is_read_once(const Choice *c, const Node *value, const Node *node)
             once = type_same_dims(&reader->type, &node->type);
         else if (op_is(reader->op, VIEW) && !once)
             once = reader->op != OP_gather && reader->op != OP_scatter_add &&
+                   reader->op != OP_scatter &&
                    type_elements(&reader->type) <= type_elements(&value->type) &&
                    (reader->op != OP_reshape || reshape_is_affine(reader)) &&
                    is_read_once(c, value, reader);

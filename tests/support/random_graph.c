@@ -329,7 +329,7 @@ static Step *const steps[] = {
     step_reshape,     step_transpose,     step_broadcast,      step_slice,
     step_reverse,     step_pad,           step_concat,         step_gather,
     step_scatter_add, step_softmax,       step_row_loss,       step_scan,
-    step_normalize,   step_borders,       step_channels_first,
+    step_normalize,   step_borders,       step_channels_first, step_scatter,
 };
 
 void random_steps(Maker *m, int64_t count)

@@ -411,6 +411,31 @@ void step_scatter_add(Maker *m)
           element_is_integer(type.element));
 }
 
+void step_scatter(Maker *m)
+{
+    Item *base = pick_any(m, 1);
+    int64_t dims[2] = {pick(m, 1, 9), pick(m, 1, 3)};
+    if (!base || base->node->type.rank > 5)
+        return;
+    ElementType element = base->node->type.element;
+    Node *rows = new_input(m, TYPE_I32, (int)pick(m, 0, 2), dims);
+    TensorType type = type_make(element, rows->type.rank, dims);
+    for (int i = 1; i < base->node->type.rank; i++)
+        type.dims[type.rank++] = base->node->type.dims[i];
+    double terms = (double)type_elements(&rows->type), bound = fmax(base->bound, INPUT_BOUND);
+    Mode mode = element == TYPE_BOOL ? MODE_SET : (Mode)pick(m, 0, MODE_COUNT - 1);
+    if (mode == MODE_MUL && element == TYPE_F32) {
+        bound *= INPUT_BOUND;
+        if (terms > 1) /* more of them may meet */
+            mode = MODE_MIN;
+    }
+    bool chosen = mode == MODE_SET || mode == MODE_MAX || mode == MODE_MIN;
+    Node *updates = new_input(m, element, type.rank, type.dims);
+    enter(m, graph_scatter(m->f, base->node, updates, rows, mode),
+          mode == MODE_ADD ? bound + terms * INPUT_BOUND : bound,
+          element != TYPE_F32 || (chosen && base->exact));
+}
+
 void step_softmax(Maker *m)
 {
     Item *x = pick_item(m, TYPE_F32, 1, false);

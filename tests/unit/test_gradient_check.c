@@ -544,6 +544,21 @@ static Node *sample_scatter_add(Check *c, int variant)
     return variant > 1 ? NULL : graph_node(c->f, OP_scatter_add, 2, in, &attr);
 }
 
+/* Rows met once, twice and not at all, some outside */
+static Node *sample_scatter(Check *c, int variant)
+{
+    if (variant > 5)
+        return NULL;
+    Mode mode = variant % 2 ? MODE_ADD : MODE_SET;
+    if (variant > 3) { /* no axes behind the rows, and no rows' axes */
+        Node *base = between(c, -2, 2, DIMS(5));
+        Node *update = between(c, -2, 2, 0, NULL);
+        return graph_scatter(c->f, base, update, integers(c, 5, 0, NULL), mode);
+    }
+    Node *base = between(c, -2, 2, DIMS(5, 3)), *updates = between(c, -2, 2, DIMS(2, 3, 3));
+    return graph_scatter(c->f, base, updates, integers(c, variant > 1 ? 7 : 5, DIMS(2, 3)), mode);
+}
+
 // clang-format off
 /* Samples: scans, of every float input of a text */
 
@@ -575,7 +590,7 @@ static Sample *const samples[OP_COUNT] = {
     SAMPLE(matmul), SAMPLE(conv), SAMPLE(conv_transpose), SAMPLE(conv_filter),
     SAMPLE(window_max), SAMPLE(window_sum), SAMPLE(window_pick), SAMPLE(window_scatter), SAMPLE(window_spread),
     SAMPLE(reshape), SAMPLE(transpose), SAMPLE(broadcast), SAMPLE(slice), SAMPLE(reverse), SAMPLE(pad),
-    SAMPLE(concat), SAMPLE(gather), SAMPLE(scatter_add), SAMPLE(scan), SAMPLE(result),
+    SAMPLE(concat), SAMPLE(gather), SAMPLE(scatter_add), SAMPLE(scatter), SAMPLE(scan), SAMPLE(result),
     SAMPLE(softmax), SAMPLE(log_softmax), SAMPLE(normalize), SAMPLE(softmax_cross_entropy), SAMPLE(sigmoid_cross_entropy),
 #undef SAMPLE
 };

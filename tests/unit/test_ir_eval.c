@@ -309,6 +309,39 @@ Test(move, rows)
           "5 6 4 6 7 8");
 }
 
+Test(move, scatter)
+{
+    static const struct {
+        const char *mode, *values;
+    } cases[] = {
+        {"set", "30 40 90 100 70 80"},
+        {"add", "31 42 93 104 125 146"},
+        {"mul", "30 80 270 400 17500 28800"},
+        {"max", "30 40 90 100 70 80"},
+        {"min", "1 2 3 4 5 6"},
+    };
+    Arena *arena = arena_create();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        gives(arena_print(arena,
+                          "%%b: f32[3,2] = constant value=[1,2,3,4,5,6] "
+                          "%%u: f32[4,2] = constant value=[50,60,30,40,70,80,90,100] "
+                          "%%r: i32[4] = constant value=[2,-7,99,1] "
+                          "%%y: f32[3,2] = scatter %%b, %%u, %%r mode=%s",
+                          cases[i].mode),
+              cases[i].values);
+    arena_destroy(arena);
+    gives("%b: i8[2] = constant value=[100,3] %u: i8[3] = constant value=[100,1,7] "
+          "%r: i32[3] = constant value=[0,0,1] %y: i8[2] = scatter %b, %u, %r mode=add",
+          "-55 10");
+    gives("%b: i8[1] = constant value=[100] %u: i8[2] = constant value=[3,50] "
+          "%r: i32[2] = constant value=[0,0] %c: i8[1] = scatter %b, %u, %r mode=mul "
+          "%y: i8[1] = scatter %c, %u, %r mode=min",
+          "-104");
+    gives("%b: bool[3] = constant value=[1,0,1] %u: bool[] = constant value=[0] "
+          "%r: i32[] = constant value=[2] %y: bool[3] = scatter %b, %u, %r mode=set",
+          "1 0 0");
+}
+
 Test(composite, softmax)
 {
     gives("%a: f32[2,2] = constant value=[0,0,1000,1000] %r: f32[2,2] = softmax %a axis=1",

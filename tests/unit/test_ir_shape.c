@@ -257,6 +257,19 @@ Test(shape, concat_and_rows)
     gives("%t: f32[9,4], %r: i32[2,3]", "gather %t, %r", "f32[2,3,4]");
     gives("%t: bool[9], %r: i32[]", "gather %t, %r", "bool[]");
     gives("%u: f32[2,3,4], %r: i32[2,3]", "scatter_add %u, %r dims=[9,4]", "f32[9,4]");
+    gives("%b: u8[9,4], %u: u8[2,3,4], %r: i32[2,3]", "scatter %b, %u, %r mode=max", "u8[9,4]");
+    gives("%b: bool[9], %u: bool[], %r: i32[]", "scatter %b, %u, %r mode=set", "bool[9]");
+    gives("%b: f32[0,4], %u: f32[0,4], %r: i32[0]", "scatter %b, %u, %r mode=add", "f32[0,4]");
+    refuses("%b: bool[9], %u: bool[2], %r: i32[2]", "scatter %b, %u, %r mode=add",
+            "scatter: bool[9] is no number; cast it first");
+    refuses("%b: f32[9], %u: i32[2], %r: i32[2]", "scatter %b, %u, %r mode=set",
+            "scatter: f32[9] and i32[2] have different element types; cast one of them");
+    refuses("%b: f32[9,4], %u: f32[2,3], %r: i32[2]", "scatter %b, %u, %r mode=mul",
+            "scatter: rows i32[2] of f32[9,4] are f32[2,4], but the updates are f32[2,3]");
+    refuses("%b: f32[9], %u: f32[2], %r: i64[2]", "scatter %b, %u, %r mode=min",
+            "scatter: the rows must be i32, not i64[2]");
+    refuses("%b: f32[0,4], %u: f32[2,4], %r: i32[2]", "scatter %b, %u, %r mode=set",
+            "scatter: f32[0,4] has no rows");
     refuses("%x: f32[2,3], %y: f32[3,4]", "concat %x, %y axis=1",
             "concat: f32[2,3] and f32[3,4] differ on other axes than 1");
     refuses("%x: f32[2,3], %y: f32[2]", "concat %x, %y axis=1",
