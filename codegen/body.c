@@ -7,6 +7,9 @@
  * 0, call->outputs[0], scratch, member, members);
  *     }
  *
+ * What LLVM takes for a function grows faster than the function: a long body calls stretches of
+ * itself, one after the other, which are functions of the same kind.
+ *
  * A repeat becomes a loop around its calls; parts of slots then lie at places that its counters
  * give. All other places in the arena, the state block and the constant block are numbers by now.
  *
@@ -38,11 +41,12 @@ typedef struct Counter { /* of a repeat that is open */
     LLVMValueRef value; /* i64 */
 } Counter;
 
-enum { COUNTER_LIMIT = 2 * SCAN_DEPTH_LIMIT };
+enum { COUNTER_LIMIT = 2 * SCAN_DEPTH_LIMIT, STRETCH = 64 };
 
 typedef struct Body {
     const ObjectPart *part;
     const Schedule *schedule;
+    int index; /* of the function of the program; -1: `prepare` */
     LLVMBuilderRef builder;
     LLVMValueRef function, member, members, several, scratch, barrier;
     LLVMValueRef fields[CALL_FIELDS]; /* of the IngotCall */
@@ -243,13 +247,12 @@ static LLVMValueRef declare_barrier(const Body *body)
     return known;
 }
 
-static void open_body(Body *body, int index)
+static void open_function(Body *body, const char *symbol)
 {
     const ObjectPart *part = body->part;
     LLVMTypeRef types[3] = {body->pointer, body->i32, body->i32};
     LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(part->context), types, 3, 0);
-    const char *symbol =
-        arena_print(part->arena, index < 0 ? "%s.prepare" : "%s.body.%d", part->prefix, index);
+    body->builder = LLVMCreateBuilderInContext(part->context);
     body->function = LLVMAddFunction(part->llvm, symbol, type);
     LLVMSetLinkage(body->function, LLVMInternalLinkage);
     codegen_function_attributes(body->function, part->module->target);
@@ -274,14 +277,52 @@ static void open_body(Body *body, int index)
         LLVMBuildGEP2(body->builder, body->byte, body->fields[CALL_SCRATCH], &offset, 1, "");
     body->several =
         LLVMBuildICmp(body->builder, LLVMIntUGT, body->members, LLVMConstInt(body->i32, 1, 0), "");
+    if (body->profiled) {
+        int64_t counters = profile_counters_offset(part, body->index);
+        body->profile =
+            (ProfileCalls){part, body->builder, at_offset(body, body->scratch, counters)};
+    }
 }
 
-static void open_profile(Body *body, int index)
+static void close_function(Body *body)
 {
-    LLVMValueRef counters =
-        at_offset(body, body->scratch, profile_counters_offset(body->part, index));
-    body->profile = (ProfileCalls){body->part, body->builder, counters};
-    profile_add_begin(&body->profile);
+    LLVMBuildRetVoid(body->builder);
+    LLVMDisposeBuilder(body->builder);
+}
+
+/* The end of the stretch that begins at call `first`; a repeat is in one. */
+static int stretch_end(const Schedule *schedule, int first)
+{
+    int end = first;
+    while (end < schedule->call_count && end - first < STRETCH) {
+        const Repeat *repeat = schedule_repeat_at(schedule, end, NULL);
+        end = repeat ? repeat->end : end + 1;
+    }
+    return end;
+}
+
+static void add_stretch(Body *whole, const char *symbol, int first, int end)
+{
+    Body body = *whole;
+    open_function(&body, symbol);
+    add_calls(&body, first, end, NULL);
+    close_function(&body);
+    LLVMValueRef in[3] = {LLVMGetParam(whole->function, 0), whole->member, whole->members};
+    LLVMBuildCall2(whole->builder, LLVMGlobalGetValueType(body.function), body.function, in, 3, "");
+}
+
+static void add_all_calls(Body *body, const char *symbol)
+{
+    int calls = body->schedule->call_count, count = 0;
+    if (stretch_end(body->schedule, 0) == calls) {
+        add_calls(body, 0, calls, NULL);
+        return;
+    }
+    for (int first = 0; first < calls; count++) {
+        int end = stretch_end(body->schedule, first);
+        add_stretch(body, arena_print(body->part->arena, "%s.%d", symbol, count), first, end);
+        first = end;
+    }
 }
 
 static void close_profile(Body *body)
@@ -295,20 +336,21 @@ LLVMValueRef object_add_body(const ObjectPart *part, int index)
 {
     Body body = {.part = part,
                  .schedule = index < 0 ? part->module->prepare : part->module->schedules[index],
-                 .builder = LLVMCreateBuilderInContext(part->context),
+                 .index = index,
                  .pointer = LLVMPointerTypeInContext(part->context, 0),
                  .byte = LLVMInt8TypeInContext(part->context),
                  .i32 = LLVMInt32TypeInContext(part->context),
                  .i64 = LLVMInt64TypeInContext(part->context),
                  .profiled = part->options->profile && index >= 0};
     body.barrier = declare_barrier(&body);
-    open_body(&body, index);
+    const char *symbol =
+        arena_print(part->arena, index < 0 ? "%s.prepare" : "%s.body.%d", part->prefix, index);
+    open_function(&body, symbol);
     if (body.profiled)
-        open_profile(&body, index);
-    add_calls(&body, 0, body.schedule->call_count, NULL);
+        profile_add_begin(&body.profile);
+    add_all_calls(&body, symbol);
     if (body.profiled)
         close_profile(&body);
-    LLVMBuildRetVoid(body.builder);
-    LLVMDisposeBuilder(body.builder);
+    close_function(&body);
     return body.function;
 }

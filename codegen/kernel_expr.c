@@ -90,15 +90,16 @@ static Operand gen_temp(Gen *g, const Expr *expr)
 
 static Operand gen_random(Gen *g, const Expr *expr)
 {
-    LLVMValueRef key[3];
-    for (int i = 0; i < 3; i++) {
+    enum { KEYS = 4 };
+    LLVMValueRef key[KEYS]; /* and the stream */
+    for (int i = 0; i < KEYS; i++) {
         Operand part = gen_expr(g, expr->in[i]);
         if (part.vector)
             INGOT_BUG("kernel @%s: the key of random depends on the lane", g->kernel->name);
         key[i] = part.value;
     }
-    LLVMValueRef mixed = codegen_random_key(g->builder, key, (uint32_t)expr->number, 1);
-    Operand index = gen_expr(g, expr->in[3]);
+    LLVMValueRef mixed = codegen_random_key(g->builder, key, key[3], 1);
+    Operand index = gen_expr(g, expr->in[KEYS]);
     if (!index.vector)
         return (Operand){codegen_random_uniform(g->builder, mixed, index.value, 1), false};
     mixed = codegen_splat(g->builder, mixed, g->lanes);

@@ -320,14 +320,15 @@ static LLVMValueRef mix(const Mixer *x, LLVMValueRef value)
     return mixer_fold(x, value, 16);
 }
 
-LLVMValueRef codegen_random_key(LLVMBuilderRef builder, LLVMValueRef *key, uint32_t stream,
+LLVMValueRef codegen_random_key(LLVMBuilderRef builder, LLVMValueRef *key, LLVMValueRef stream,
                                 int lanes)
 {
     Mixer x = {builder, LLVMInt32TypeInContext(builder_context(builder)), lanes};
     LLVMValueRef value = mix(&x, LLVMBuildXor(builder, key[0], mixer_number(&x, 0x9e3779b9u), ""));
     value = mix(&x, LLVMBuildAdd(builder, value, key[1], ""));
     value = mix(&x, LLVMBuildAdd(builder, value, key[2], ""));
-    return LLVMBuildXor(builder, value, mixer_number(&x, random_mix(stream + 0x85ebca6bu)), "");
+    LLVMValueRef offset = LLVMBuildAdd(builder, stream, mixer_number(&x, 0x85ebca6bu), "");
+    return LLVMBuildXor(builder, value, mix(&x, offset), "");
 }
 
 LLVMValueRef codegen_random_uniform(LLVMBuilderRef builder, LLVMValueRef mixed_key,

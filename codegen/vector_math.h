@@ -22,9 +22,9 @@ LLVMValueRef codegen_apply(LLVMBuilderRef builder, const Target *target, Op op, 
 LLVMValueRef codegen_multiply_add(LLVMBuilderRef builder, const Target *target, LLVMValueRef a,
                                   LLVMValueRef b, LLVMValueRef c);
 
-/* random_key() and random_uniform() of ir/eval.h: key parts and index are i32, the result of the
- * second is f32. */
-LLVMValueRef codegen_random_key(LLVMBuilderRef builder, LLVMValueRef *key, uint32_t stream,
+/* random_key() and random_uniform() of ir/eval.h: key parts, stream and index are i32, the result
+ * of the second is f32. */
+LLVMValueRef codegen_random_key(LLVMBuilderRef builder, LLVMValueRef *key, LLVMValueRef stream,
                                 int lanes);
 LLVMValueRef codegen_random_uniform(LLVMBuilderRef builder, LLVMValueRef mixed_key,
                                     LLVMValueRef index, int lanes);

@@ -174,7 +174,7 @@ static bool build_training(Reading *r)
         return false;
     if (!wanted) {
         program->function_count = functions;
-        program->state_count = states;
+        program_take_back_states(program, states);
         program->random_streams = streams;
     }
     return true;

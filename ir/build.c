@@ -25,6 +25,8 @@ static Node *append(Function *f, Op op, int in_count, Node *const *in, const Att
     node->id = f->node_count;
     f->nodes = arena_grow(arena, f->nodes, f->node_count, &f->node_capacity, sizeof *f->nodes);
     f->nodes[f->node_count++] = node;
+    if (op == OP_state)
+        function_note_state(f, node);
     return node;
 }
 
@@ -80,9 +82,9 @@ Node *graph_state(Function *f, State *state)
 {
     if (!state)
         return NULL;
-    for (int i = 0; i < f->node_count; i++)
-        if (f->nodes[i]->op == OP_state && f->nodes[i]->attr.state == state)
-            return f->nodes[i];
+    Node *known = function_state_node(f, state);
+    if (known)
+        return known;
     Attr attr = {.state = state};
     return graph_node(f, OP_state, 0, NULL, &attr);
 }

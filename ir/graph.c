@@ -32,6 +32,7 @@ static State *create_state(Program *program, const char *name, TensorType type)
     State *state = ARENA_NEW(program->arena, State);
     state->name = arena_copy_text(program->arena, name);
     state->type = type;
+    *text_map_place(&program->state_names, program->arena, state->name) = state;
     return state;
 }
 
@@ -74,18 +75,16 @@ State *program_add_derived(Program *program, const char *name, TensorType type)
     return program->derived[program->derived_count++] = state;
 }
 
-static State *find_named(State *const *states, int count, const char *name)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(states[i]->name, name) == 0)
-            return states[i];
-    return NULL;
-}
-
 State *program_find_state(const Program *program, const char *name)
 {
-    State *state = find_named(program->states, program->state_count, name);
-    return state ? state : find_named(program->derived, program->derived_count, name);
+    return text_map_find(&program->state_names, name);
+}
+
+void program_take_back_states(Program *program, int count)
+{
+    for (int i = count; i < program->state_count; i++)
+        *text_map_place(&program->state_names, program->arena, program->states[i]->name) = NULL;
+    program->state_count = count;
 }
 
 Function *program_add_function(Program *program, const char *name)
@@ -182,6 +181,42 @@ static void resolve_all(Function *function)
 
 typedef enum Progress { UNSEEN, OPEN, PLACED } Progress;
 
+/* In Function.state_nodes. */
+static int state_place(const State *state)
+{
+    return 2 * state->index + state->derived;
+}
+
+Node *function_state_node(const Function *function, const State *state)
+{
+    int place = state_place(state);
+    return place < function->state_node_count ? function->state_nodes[place] : NULL;
+}
+
+void function_note_state(Function *function, Node *node)
+{
+    int place = state_place(node->attr.state);
+    if (place >= function->state_node_count) {
+        int count = 2 * place + 2;
+        Node **grown = ARENA_ARRAY(function->program->arena, Node *, count);
+        for (int i = 0; i < function->state_node_count; i++)
+            grown[i] = function->state_nodes[i];
+        function->state_nodes = grown;
+        function->state_node_count = count;
+    }
+    if (!function->state_nodes[place])
+        function->state_nodes[place] = node;
+}
+
+static void note_states(Function *function)
+{
+    for (int i = 0; i < function->state_node_count; i++)
+        function->state_nodes[i] = NULL;
+    for (int i = 0; i < function->node_count; i++)
+        if (function->nodes[i]->op == OP_state)
+            function_note_state(function, function->nodes[i]);
+}
+
 /* Scratch of one function_clean(): arrays by node id. */
 typedef struct Cleaner {
     Function *function;
@@ -273,5 +308,6 @@ void function_clean(Function *function)
         function->nodes[i] = cleaner.order[i];
     function->node_count = cleaner.placed;
     function_renumber(function);
+    note_states(function);
     arena_destroy(scratch);
 }

@@ -35,6 +35,7 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
+#include "base/text_map.h"
 #include "ir/type.h"
 
 typedef enum Op {
@@ -128,6 +129,8 @@ struct Function {
     const char *place; /* given to nodes made from now on */
     Node **nodes;
     int node_count, node_capacity;
+    Node **state_nodes; /* the first that reads a state, for function_state_node() */
+    int state_node_count;
     Node **inputs; /* `input` nodes, in order of the parameters */
     int input_count, input_capacity;
     Result *results;
@@ -146,6 +149,7 @@ struct Program {
     State **derived;
     int derived_count, derived_capacity;
     Function *prepare; /* updates all derived states, and nothing else; NULL when there are none */
+    TextMap state_names;
     Function **functions;
     int function_count, function_capacity;
     int random_streams; /* number of the next `random` node */
@@ -193,6 +197,8 @@ State *program_add_state(Program *program, const char *name, TensorType type);
 State *program_add_derived(Program *program, const char *name, TensorType type);
 Function *program_prepare(Program *program); /* program->prepare, made if need be */
 State *program_find_state(const Program *program, const char *name); /* derived ones too */
+/* Of its states the first `count` are left; what reads others must go, too. */
+void program_take_back_states(Program *program, int count);
 Function *program_add_function(Program *program, const char *name);
 Function *program_find_function(const Program *program,
                                 const char *name); /* the first of that name */
@@ -202,6 +208,10 @@ void function_add_result(Function *function, const char *name, Node *node);
 void function_set_update(Function *function, State *state, Node *node);
 /* Follows replacement links. */
 Node *node_resolve(Node *node);
+/* The node that reads a state; NULL when there is none. */
+Node *function_state_node(const Function *function, const State *state);
+/* Called when a `state` node has come into the function. */
+void function_note_state(Function *function, Node *node);
 /* Sets every node's id to its position; after a pass has moved nodes about. */
 void function_renumber(Function *function);
 /* Applies all replacement links, drops nodes that no result or update needs (inputs stay), orders

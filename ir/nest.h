@@ -83,7 +83,7 @@ typedef enum ExprKind {
     EXPR_LOAD,   /* buffer[offset + dynamic·dynamic_factor] */
     EXPR_TEMP,   /* value of the let with this temp */
     EXPR_APPLY,  /* element-wise row `op` of ops.def over in[]; cast goes to `element`;
-                    OP_random: in = key[0], key[1], key[2] (i32), index (i32); number = stream; see
+                    OP_random: in = key[0], key[1], key[2], stream, index (all i32); see
                     ir/eval.h */
     EXPR_LANES,  /* op (add, mul, max or min) over lanes var = 0..lanes of in[0]; a scalar, by
                     halving:  (l0+l4)+(l2+l6)… */
@@ -94,7 +94,7 @@ typedef struct Temp {
     ElementType element;
 } Temp;
 
-enum { EXPR_INPUTS = 4 };
+enum { EXPR_INPUTS = 5 };
 
 typedef struct Expr Expr;
 struct Expr { /* immutable; may be shared (a DAG), each path is evaluated where it stands */
@@ -179,7 +179,7 @@ typedef struct Kernel {
     int next_var;
     int index; /* position in module->kernels */
     const char
-        *text; /* without the name; set when it joins a module: equal ones are emitted once */
+        *text; /* kernel_text(), set when it is to join a module: equal ones are emitted once */
 } Kernel;
 
 /* Memory a call reads or writes. */
@@ -251,6 +251,8 @@ typedef struct Module { /* all that codegen needs */
     const Target *target;
     Kernel **kernels; /* each once, however often it is called */
     int kernel_count, kernel_capacity;
+    TextMap kernel_texts; /* Kernel by its text without the name */
+    TextMap kernel_names; /* int: how many have been given a name that begins so */
     Schedule **schedules; /* in the order of program->functions */
     int schedule_count;
     Slot **constants;

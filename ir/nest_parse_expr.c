@@ -181,15 +181,12 @@ static ElementType result_element(Op op, Expr *const *in)
 static Expr *parse_apply(Scope *scope, const char *start, const char *word)
 {
     Op op;
-    int64_t stream = 0;
     ElementType element = TYPE_F32;
     Expr *in[EXPR_INPUTS];
     int count = 0;
     if (!parse_op(scope, start, word, &op) ||
         (op == OP_cast && !reader_expect(&scope->reader, ":")) ||
         (op == OP_cast && !reader_element(&scope->reader, &element)) ||
-        (op == OP_random && !reader_expect(&scope->reader, ":")) ||
-        (op == OP_random && !reader_integer_within(&scope->reader, UINT32_MAX, &stream)) ||
         !reader_expect(&scope->reader, "("))
         return NULL;
     do {
@@ -202,16 +199,14 @@ static Expr *parse_apply(Scope *scope, const char *start, const char *word)
     } while (reader_accept(&scope->reader, ","));
     if (!reader_expect(&scope->reader, ")"))
         return NULL;
-    int wanted = op == OP_random ? 4 : op_inputs(op);
+    int wanted = op == OP_random ? EXPR_INPUTS : op_inputs(op);
     if (count != wanted) {
         reader_error(&scope->reader, start, "%s takes %d operands, not %d", word, wanted, count);
         return NULL;
     }
     if (op != OP_cast)
         element = result_element(op, in);
-    Expr *expr = expr_apply(scope->reader.arena, op, element, count, in);
-    expr->number = (double)stream;
-    return expr;
+    return expr_apply(scope->reader.arena, op, element, count, in);
 }
 
 static Expr *parse_inner(Scope *scope)

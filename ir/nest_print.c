@@ -175,8 +175,6 @@ static void print_apply(Printer *printer, const Expr *expr)
     text_add(printer->text, op_name(expr->op));
     if (expr->op == OP_cast)
         text_print(printer->text, ":%s", element_name(expr->element));
-    if (expr->op == OP_random)
-        text_print(printer->text, ":%.0f", expr->number);
     for (int i = 0; i < expr->in_count; i++) {
         text_add(printer->text, i ? ", " : "(");
         print_expr(printer, expr->in[i]);
@@ -379,6 +377,16 @@ void kernel_print(const Kernel *kernel, Text *text)
     }
     print_block(&printer, kernel->body, INDENT);
     text_add(text, "}\n");
+}
+
+const char *kernel_text(Arena *arena, Kernel *kernel)
+{
+    const char *name = kernel->name;
+    Text text = text_create(arena);
+    kernel->name = "kernel";
+    kernel_print(kernel, &text);
+    kernel->name = name;
+    return text.data;
 }
 
 static void print_slot(Printer *printer, const Slot *slot)

@@ -5,6 +5,8 @@
 #include "ir/nest.h"
 
 void kernel_print(const Kernel *kernel, Text *text);
+/* The same as far as it decides what is computed: whatever the kernel is called. */
+const char *kernel_text(Arena *arena, Kernel *kernel);
 void schedule_print(const Schedule *schedule,
                     Text *text); /* slots with their places, calls, barriers */
 void module_print(const Module *module, Text *text);

@@ -197,7 +197,7 @@ static bool check_apply(Check *check, const Expr *expr)
     bool random = expr->op == OP_random;
     if (!op_is(expr->op, ELEMENTWISE) && !random)
         return CHECK_FAIL(check, "%s is not element-wise", op_name(expr->op));
-    int wanted = random ? 4 : op_inputs(expr->op);
+    int wanted = random ? EXPR_INPUTS : op_inputs(expr->op);
     if (expr->in_count != wanted)
         return CHECK_FAIL(check, "%s takes %d operands, not %d", op_name(expr->op), wanted,
                           expr->in_count);

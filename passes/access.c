@@ -178,6 +178,18 @@ static bool has_memory(const Lowering *l, const Node *node)
     return node->op == OP_input || node->op == OP_state || node->op == OP_constant;
 }
 
+/* Its number lies in memory: kernels that differ in nothing else are then one. */
+static Expr *read_stream(Lowering *l, const Node *node)
+{
+    Slot **slot = &l->leaf_slots[node->id];
+    if (!*slot) {
+        int32_t *stream = ARENA_NEW(l->arena, int32_t);
+        *stream = (int32_t)attr_integer(node, 0);
+        *slot = module_add_constant(l->module, "stream", type_scalar(TYPE_I32), stream);
+    }
+    return expr_load(l->arena, lower_argument(l, *slot), affine_number(0));
+}
+
 static Expr *read_random(Lowering *l, Node *node, const Coordinates *at)
 {
     Coordinates first = {.rank = 1};
@@ -186,10 +198,9 @@ static Expr *read_random(Lowering *l, Node *node, const Coordinates *at)
         first.at[0] = affine_number(i);
         in[i] = lower_read(l, node->in[0], &first);
     }
-    in[3] = expr_index(l->arena, TYPE_I32, lower_offset(l->arena, &node->type, at));
-    Expr *expr = expr_apply(l->arena, OP_random, TYPE_F32, 4, in);
-    expr->number = (double)attr_integer(node, 0);
-    return expr;
+    in[3] = read_stream(l, node);
+    in[4] = expr_index(l->arena, TYPE_I32, lower_offset(l->arena, &node->type, at));
+    return expr_apply(l->arena, OP_random, TYPE_F32, EXPR_INPUTS, in);
 }
 
 static Expr *read_memory(Lowering *l, const Node *node, Affine offset)

@@ -63,6 +63,19 @@ static const char *group_name(Lowering *l, const Group *group)
     return name;
 }
 
+/* Where the kernel has not stored its values itself. */
+static void copy_further(Lowering *l, const Group *group)
+{
+    bool alone = group->root && !node_has_epilogue(group->root); /* it stores to one place only */
+    for (int m = 0; m < group->member_count; m++) {
+        const Destinations *d = &l->destinations[group->members[m]->id];
+        if (alone && group->members[m] != group->root)
+            continue;
+        for (int i = alone ? 1 : STORED_LIMIT; i < d->count; i++)
+            lower_copy(l, d->slots[0], d->slots[i]);
+    }
+}
+
 static void lower_group(Lowering *l, Group *group)
 {
     /* lowering column of ops.def; words that never reach a root have none */
@@ -90,9 +103,7 @@ static void lower_group(Lowering *l, Group *group)
     else
         INGOT_BUG("%s reached lowering; passes/expand.c should have spelled it out",
                   op_name(root->op));
-    /* a root without epilogue stores to one place only */
-    for (int d = 1; root && !node_has_epilogue(root) && d < l->destinations[root->id].count; d++)
-        lower_copy(l, l->destinations[root->id].slots[0], l->destinations[root->id].slots[d]);
+    copy_further(l, group);
 }
 
 /* ---- where values go ---- */

@@ -19,29 +19,29 @@ void kernel_begin(Lowering *l, Group *group, const char *name)
     l->temps = 0;
 }
 
+/* `base`, or `base.2` … when that is taken. */
+static const char *new_name(Lowering *l, const char *base)
+{
+    void **place = text_map_place(&l->module->kernel_names, l->arena, base);
+    if (!*place)
+        *place = ARENA_NEW(l->arena, int);
+    int *count = *place;
+    ++*count;
+    return *count > 1 ? arena_print(l->arena, "%s.%d", base, *count) : base;
+}
+
 /* The kernel of the module that says the same as `kernel`; `kernel` itself, added, when there is
  * none. */
 static Kernel *module_intern(Lowering *l, Kernel *kernel)
 {
     Module *module = l->module;
-    if (kernel->text)
-        return kernel; /* has been through here */
-    const char *base = kernel->name;
-    Text text = text_create(l->arena);
-    kernel->name = "kernel"; /* the text must not depend on it */
-    kernel_print(kernel, &text);
-    kernel->name = base;
-    int same_name = 0;
-    for (int k = 0; k < module->kernel_count; k++) {
-        Kernel *other = module->kernels[k];
-        if (strcmp(text.data, other->text) == 0)
-            return other;
-        size_t length = strlen(base);
-        same_name += strncmp(other->name, base, length) == 0 &&
-                     (other->name[length] == '\0' || other->name[length] == '.');
-    }
-    kernel->text = text.data;
-    kernel->name = same_name ? arena_print(l->arena, "%s.%d", base, same_name + 1) : base;
+    if (!kernel->text)
+        kernel->text = kernel_text(l->arena, kernel);
+    void **known = text_map_place(&module->kernel_texts, l->arena, kernel->text);
+    if (*known)
+        return *known;
+    *known = kernel;
+    kernel->name = new_name(l, kernel->name);
     module->kernels = arena_grow(l->arena, module->kernels, module->kernel_count,
                                  &module->kernel_capacity, sizeof *module->kernels);
     kernel->index = module->kernel_count;
@@ -137,11 +137,10 @@ static Slot **between_slots(Lowering *l, const Pieces *pieces)
 void kernel_end(Lowering *l, Stmt *body)
 {
     l->kernel->body = stmt_append(body, lower_group_borders(l));
-    Pieces pieces = pieces_create(l->arena, l->target, l->kernel);
-    schedule_kernel(&pieces, l->run);
-    Slot **between = between_slots(l, &pieces);
-    for (int p = 0; p < pieces.count; p++) {
-        const Piece *piece = &pieces.list[p];
+    const Pieces *pieces = schedule_kernel(l->arena, l->target, l->kernel, l->run);
+    Slot **between = between_slots(l, pieces);
+    for (int p = 0; p < pieces->count; p++) {
+        const Piece *piece = &pieces->list[p];
         int count = piece->kernel->argument_count;
         Slot **slots = ARENA_ARRAY(l->arena, Slot *, count + 1);
         for (int a = 0; a < count; a++) {
@@ -149,7 +148,7 @@ void kernel_end(Lowering *l, Stmt *body)
             slots[a] = from < 0 ? between[-1 - from] : l->arguments[from];
         }
         if (piece->packs >= 0)
-            between[piece->packs] = packed_slot(l, piece, &pieces.between[piece->packs], slots[0]);
+            between[piece->packs] = packed_slot(l, piece, &pieces->between[piece->packs], slots[0]);
         else
             append_call(l, piece->kernel, slots);
     }
@@ -158,11 +157,10 @@ void kernel_end(Lowering *l, Stmt *body)
 Slot *kernel_end_ahead(Lowering *l, Stmt *body, Slot *source, TensorType type)
 {
     l->kernel->body = body;
-    Pieces pieces = pieces_create(l->arena, l->target, l->kernel);
-    schedule_kernel(&pieces, l->run);
-    if (pieces.count != 1)
+    const Pieces *pieces = schedule_kernel(l->arena, l->target, l->kernel, l->run);
+    if (pieces->count != 1)
         INGOT_BUG("@%s was split", l->kernel->name);
-    return made_slot(l, &pieces.list[0], type, source);
+    return made_slot(l, &pieces->list[0], type, source);
 }
 
 Affine lower_axis(Lowering *l, const char *name, int64_t extent, const Var **var)
@@ -243,13 +241,14 @@ Stmt *lower_epilogue(Lowering *l, Expr *root_value, const Coordinates *at)
                                             : member_value(l, node, at);
         bool stored = l->fusion->stored[node->id];
         const Padded *bordered = l->bordered[node->id];
-        int places = l->destinations[node->id].count + (bordered != NULL);
-        bool several = group->member_count > 1 || places > 1;
+        int places = l->destinations[node->id].count;
+        places = places > STORED_LIMIT ? STORED_LIMIT : places;
+        bool several = group->member_count > 1 || places + (bordered != NULL) > 1;
         l->values[node->id] = value;
         /* a stored value is bound too: its loads must come before any store to the same place */
         if (l->readers[node->id] > 1 || (stored && several))
             lets = stmt_append(lets, bind(l, node, value));
-        for (int d = 0; stored && d < l->destinations[node->id].count; d++) {
+        for (int d = 0; stored && d < places; d++) {
             Slot *slot = l->destinations[node->id].slots[d];
             Buffer *buffer = lower_argument(l, slot);
             buffer->written = true;

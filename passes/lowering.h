@@ -22,6 +22,10 @@ typedef struct Coordinates {
     Affine at[RANK_LIMIT];
 } Coordinates;
 
+/* A kernel stores one value to so many places at most, the others get copies: the noughts that all
+ * moments of an optimizer begin with would make a kernel that grows with the network. */
+enum { STORED_LIMIT = 8 };
+
 typedef struct Destinations { /* where a stored node goes: the first is where others read it */
     Slot **slots;
     int count, capacity;
@@ -58,9 +62,9 @@ struct Lowering {
     Function *function;
     Fusion *fusion;
     Destinations *destinations; /* by Node.id, of stored nodes */
-    Slot **leaf_slots;          /* by Node.id, of inputs, states, constants */
-    Padded *padded;             /* copies */
-    Padded **bordered;          /* by Node.id: what is stored with a border */
+    Slot **leaf_slots; /* by Node.id, of inputs, states, constants; of random: its stream */
+    Padded *padded;    /* copies */
+    Padded **bordered; /* by Node.id: what is stored with a border */
     Packed *packed;
     Prepared **prepared; /* copies all functions share */
 

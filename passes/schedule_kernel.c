@@ -255,11 +255,18 @@ static void run_row(Pieces *pieces, NestRun *run, const Row *row)
         fprintf(stderr, "// after %s\n%s", row->name, after);
 }
 
-void schedule_kernel(Pieces *pieces, NestRun *run)
+Pieces *schedule_kernel(Arena *arena, const Target *target, Kernel *kernel, NestRun *run)
 {
+    void **known = text_map_place(&run->pieces, arena, kernel_text(arena, kernel));
+    if (*known)
+        return *known;
+    Pieces *pieces = ARENA_NEW(arena, Pieces);
+    *pieces = pieces_create(arena, target, kernel);
+    *known = pieces;
     for (int i = 0; i < ROW_COUNT && strcmp(rows[i].name, "plan") != 0; i++)
         if (nest_run_reaches(run, rows[i].name))
             run_row(pieces, run, &rows[i]);
+    return pieces;
 }
 
 bool nest_run_reaches(const NestRun *run, const char *name)

@@ -75,10 +75,13 @@ typedef struct NestRun { /* of one lowering: what is asked for, and what the pas
     const PipelineOptions *options;
     double seconds[NEST_PASS_LIMIT];
     int times[NEST_PASS_LIMIT];
+    TextMap pieces; /* Pieces of each kernel seen so far, by its text without the name */
 } NestRun;
 
-/* All passes that work on kernels, in their order, as far as options->stop_after says. */
-void schedule_kernel(Pieces *pieces, NestRun *run);
+/* What a kernel becomes by all passes that work on kernels, in their order, as far as
+ * options->stop_after says. Kernels that differ in name only share it, so that a deep network costs
+ * no more here than its distinct layers. */
+Pieces *schedule_kernel(Arena *arena, const Target *target, Kernel *kernel, NestRun *run);
 /* Is this pass of the loop level still to be run? */
 bool nest_run_reaches(const NestRun *run, const char *name);
 /* Adds to what --time-passes prints of a pass; and prints that. */

@@ -240,7 +240,7 @@ static Scalar cast(ElementType to, ElementType from, Scalar x)
     return (Scalar){.integer = to == TYPE_BOOL ? x.number != 0 : saturate(to, x.number)};
 }
 
-Scalar scalar_apply(Op op, ElementType to, ElementType from, const Scalar *in, double number)
+Scalar scalar_apply(Op op, ElementType to, ElementType from, const Scalar *in)
 {
     switch (op) {
     case OP_cast:
@@ -249,7 +249,8 @@ Scalar scalar_apply(Op op, ElementType to, ElementType from, const Scalar *in, d
         return in[0].integer ? in[1] : in[2];
     case OP_random: {
         int32_t key[3] = {(int32_t)in[0].integer, (int32_t)in[1].integer, (int32_t)in[2].integer};
-        float uniform = random_uniform(random_key(key, (uint32_t)number), (uint32_t)in[3].integer);
+        float uniform =
+            random_uniform(random_key(key, (uint32_t)in[3].integer), (uint32_t)in[4].integer);
         return (Scalar){.number = (double)uniform};
     }
     case OP_eq:

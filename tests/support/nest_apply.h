@@ -14,8 +14,8 @@ Scalar scalar_read(ElementType element, const void *bytes);
 void scalar_write(ElementType element, Scalar value, void *bytes);
 /* a * b + c with one rounding */
 Scalar scalar_fused(ElementType element, Scalar a, Scalar b, Scalar c);
-/* An element-wise row of ops.def, or random (of stream `number`): operands of type `from`, for
+/* An element-wise row of ops.def or random: operands of type `from`, for
  * select those behind the condition of type `to`; the result of type `to`. */
-Scalar scalar_apply(Op op, ElementType to, ElementType from, const Scalar *in, double number);
+Scalar scalar_apply(Op op, ElementType to, ElementType from, const Scalar *in);
 
 #endif

@@ -152,7 +152,7 @@ static Scalar evaluate_lanes(Run *run, const Expr *expr)
     for (int half = expr->lanes / 2; half > 0; half /= 2)
         for (int i = 0; i < half; i++) {
             Scalar pair[2] = {lanes[i], lanes[i + half]};
-            lanes[i] = scalar_apply(expr->op, expr->element, expr->element, pair, 0);
+            lanes[i] = scalar_apply(expr->op, expr->element, expr->element, pair);
         }
     return lanes[0];
 }
@@ -178,7 +178,7 @@ static Scalar evaluate(Run *run, const Expr *expr)
     case EXPR_APPLY:
         for (int i = 0; i < expr->in_count; i++)
             in[i] = evaluate(run, expr->in[i]);
-        return scalar_apply(expr->op, expr->element, expr->in[0]->element, in, expr->number);
+        return scalar_apply(expr->op, expr->element, expr->in[0]->element, in);
     }
     return (Scalar){0};
 }
@@ -216,7 +216,7 @@ static void finish_store(Run *run, const Stmt *store, const Pending *pending)
         Scalar old = read_element(run, memory, pending->at);
         Scalar pair[2] = {old, value};
         if (!is_fused(store))
-            value = scalar_apply(ops[store->mode], element, element, pair, 0);
+            value = scalar_apply(ops[store->mode], element, element, pair);
         else
             value = scalar_fused(element, value, pending->factor, old);
     }

@@ -204,7 +204,7 @@ static void check_job(const CompiledKernels *compiled, int index, const Job *job
     for (int i = 0; i < job->count; i++) {
         Scalar in[2] = {scalar_read(job->from, a + (size_t)i * bytes),
                         scalar_read(job->from, b + (size_t)i * bytes)};
-        Scalar wanted = scalar_apply(job->op, job->to, job->from, in, 0);
+        Scalar wanted = scalar_apply(job->op, job->to, job->from, in);
         Scalar got = scalar_read(job->to, y + i * element_bytes(job->to));
         cr_expect(same(job->to, got, wanted),
                   "%s of %s (%.17g %lld, %lld) to %s on %s: %.17g %lld, not %.17g %lld",

@@ -419,7 +419,7 @@ Test(codegen_kernel, operations)
         "  %b[8*i + v] = cast:i8(mul(%a[8*i + v], 300)) %f[8*i + v] = add(cast:f32(%u[8*i + v]), "
         "cast:f32(%n[8*i + v])) } } }\n"
         "kernel @random(%k: i32[3], out %y: f32[40]) { for i = 0..40 step 8 { vector v = 0..8 {\n"
-        "  %y[i + v] = random:5(%k[0], %k[1], %k[2], index:i32(i + v)) } } }\n"
+        "  %y[i + v] = random(%k[0], %k[1], %k[2], 5:i32, index:i32(i + v)) } } }\n"
         "kernel @counting(out %y: i64[24], out %z: f32[24]) { for i = 0..24 step 8 { vector v = "
         "0..8 {\n"
         "  %y[i + v] = index:i64(3*i + 2*v + 1) %z[i + v] = cast:f32(index:i32(i)) } } }\n");

@@ -78,7 +78,7 @@ Test(nest_text, every_form)
                "    let %sum: f32 = lanes add v of 8 (%x[8*i + v])\n"
                "    %y[3 - 16*(%row)] += mul(%sum, select(lt(%sum, 0), -1.5, inf))\n"
                "    %y[i] *= 2\n"
-               "    %y[i] max= random:7(0:i32, 1:i32, 2:i32, index:i32(3*i + 1))\n"
+               "    %y[i] max= random(0:i32, 1:i32, 2:i32, 7:i32, index:i32(3*i + 1))\n"
                "    %y[i] min= cast:f32(add(0.1:f64, 3:f64))\n"
                "    vector v = 0..5 of 8 {\n"
                "      let %t: bool = and(not(1:bool), ne(%x[v], nan))\n"

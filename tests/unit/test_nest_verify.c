@@ -56,7 +56,7 @@ Test(nest_verify, types)
     check("%y[0] = cast:f32(shift_left(lt(%x[0], 0), 1:bool))", ": shift_left of bool");
     check("%y[0] = select(lt(%i[0], 1:i32), %x[0], 0)", NULL);
     check("let %t: f64 = %x[0]", ": let %t: f64 has a value of f32");
-    check("%y[0] = random:1(0:i32, 0:i32, 0:i32, 0:i64)",
+    check("%y[0] = random(0:i32, 0:i32, 0:i32, 1:i32, 0:i64)",
           ": random has operands of different types");
     check("%y[0] = cast:f32(2:bool)", ": a bool is 0 or 1, not 2");
     check("%y[0] = cast:f32(index:u8(3))", ": an index is u8, not i32 or i64");
