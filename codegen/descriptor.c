@@ -277,7 +277,7 @@ static LLVMValueRef template_record(const ObjectPart *part)
 
 static int64_t parameter_count(const Program *program)
 {
-    int64_t count = 0;
+    int64_t count = program->constant_parameters;
     for (int i = 0; i < program->state_count; i++)
         if (program->states[i]->parameter)
             count += type_elements(&program->states[i]->type);

@@ -26,6 +26,7 @@ bool check_call(Check *check, int function_index, int number);
 
 typedef struct CheckTensor { /* an output, or a state after the call */
     const char *what, *name;
+    int state; /* State.index in the plain program */
     Value got, exact, rounded;
     double depth, noise; /* as tolerance.h has them */
     Difference difference;
@@ -39,7 +40,8 @@ typedef struct CheckCall {
     int tensor_count;
 } CheckCall;
 
-/* Parts of it. Lists outputs and states of call->function in call->tensors. */
+/* Parts of it. Lists outputs of call->function, and states the compiled program has, in
+ * call->tensors. */
 void check_call_list(const Check *check, CheckCall *call);
 /* Runs the compiled model on call->inputs and check->states, with threads twice, and fills
  * tensors[].got. False when it could not be run. */

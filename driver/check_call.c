@@ -93,7 +93,7 @@ static Value *evaluate(const Check *check, const CheckCall *call, EvaluatePrecis
     Value *all = ARENA_ARRAY(check->arena, Value, call->tensor_count);
     graph_evaluate(check->arena, precision, function, inputs, states, all);
     for (int i = function->result_count; i < call->tensor_count; i++)
-        all[i] = states[i - function->result_count];
+        all[i] = states[call->tensors[i].state];
     return all;
 }
 
@@ -103,6 +103,12 @@ static double depth_of_update(const Function *function, const State *state, cons
         if (function->updates[i].state == state)
             return depths[node_resolve(function->updates[i].node)->id];
     return 0;
+}
+
+/* Those that are constants of the compiled program (--freeze) it does not have. */
+static bool has_state(const Check *check, const State *state)
+{
+    return program_find_state(check->compiled.model->program, state->name) != NULL;
 }
 
 void check_call_list(const Check *check, CheckCall *call)
@@ -117,11 +123,15 @@ void check_call_list(const Check *check, CheckCall *call)
             (CheckTensor){.what = "output",
                           .name = function->results[i].name,
                           .depth = depths[node_resolve(function->results[i].node)->id]};
-    for (int i = 0; i < program->state_count; i++)
+    for (int i = 0; i < program->state_count; i++) {
+        if (!has_state(check, program->states[i]))
+            continue;
         call->tensors[call->tensor_count++] =
             (CheckTensor){.what = "state",
                           .name = program->states[i]->name,
+                          .state = i,
                           .depth = depth_of_update(function, program->states[i], depths)};
+    }
 }
 
 static void evaluate_both_ways(Check *check, CheckCall *call)
@@ -169,7 +179,8 @@ static Text write_call(const Check *check, const CheckCall *call)
     int32_t number = call->number;
     text_add_bytes(&text, (const char *)&number, sizeof number);
     for (int i = 0; i < program->state_count; i++)
-        text_add_bytes(&text, check->states[i], (size_t)type_bytes(&program->states[i]->type));
+        if (has_state(check, program->states[i]))
+            text_add_bytes(&text, check->states[i], (size_t)type_bytes(&program->states[i]->type));
     for (int i = 0; i < call->function->input_count; i++) {
         const TensorType *type = &call->function->inputs[i]->type;
         char *bytes = arena_alloc(check->arena, (size_t)type_bytes(type));
@@ -311,6 +322,6 @@ bool check_call(Check *check, int function_index, int number)
         return false;
     report(check, &call);
     for (int i = call.function->result_count; i < call.tensor_count; i++)
-        value_write(&call.tensors[i].rounded, check->states[i - call.function->result_count]);
+        value_write(&call.tensors[i].rounded, check->states[call.tensors[i].state]);
     return true;
 }

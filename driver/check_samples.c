@@ -239,9 +239,8 @@ bool check_samples(Check *check)
     for (int i = 0; i < call.tensor_count; i++) {
         bool output = i < call.function->result_count;
         const Program *program = check->plain.model->program;
-        call.tensors[i].exact.type = output
-                                         ? call.function->results[i].node->type
-                                         : program->states[i - call.function->result_count]->type;
+        call.tensors[i].exact.type = output ? call.function->results[i].node->type
+                                            : program->states[call.tensors[i].state]->type;
     }
     if (!check_call_run(check, &call) || !compare_outputs(check, &call, &files))
         return false;

@@ -578,6 +578,9 @@ static bool check_together(Options *options)
     if (options->freeze && options->train)
         return diag_error(options->diag, "--freeze",
                           "what is frozen cannot be trained: not with --train");
+    if (options->freeze && options->weights_beside)
+        return diag_error(options->diag, "--freeze",
+                          "what is frozen lies in the program: not with --weights=beside");
     if (options->command == COMMAND_PROFILE && options->batch_count > 1)
         return diag_error(options->diag, "--batch", "one batch size is measured at a time");
     if (options->static_libc && (options->emit != EMIT_EXECUTABLE || text))

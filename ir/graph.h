@@ -148,6 +148,7 @@ struct Program {
     int state_count, state_capacity;
     State **derived;
     int derived_count, derived_capacity;
+    int64_t constant_parameters; /* elements of those that are no states any more: freeze.c */
     Function *prepare; /* updates all derived states, and nothing else; NULL when there are none */
     TextMap state_names;
     Function **functions;

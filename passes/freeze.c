@@ -5,7 +5,10 @@
  * For inference builds whose weights are part of the artefact and cannot be replaced
  * (PipelineOptions.constant_states): everything computed from weights alone is then computed now,
  * and scales are folded into them (fold_scale.c). A state counts when its value is known and no
- * function of the program updates it. The constant shares the state's bytes. */
+ * function of the program updates it. The constant shares the state's bytes.
+ *
+ * Afterwards nobody reads such a state, and the program is rid of it: the artefact is not to hold
+ * its weights twice. */
 #include "passes/passes.h"
 
 static bool is_updated(const Program *program, const State *state)
@@ -36,4 +39,30 @@ bool pass_freeze(Function *f)
     if (changed)
         function_clean(f);
     return changed;
+}
+
+static bool is_read(const Program *program, const State *state)
+{
+    for (int i = 0; i < program->function_count; i++)
+        for (int j = 0; j < program->functions[i]->node_count; j++) {
+            const Node *node = program->functions[i]->nodes[j];
+            if (node->op == OP_state && node->attr.state == state)
+                return true;
+        }
+    return false;
+}
+
+void freeze_drop_states(Program *program)
+{
+    int kept = 0;
+    for (int i = 0; i < program->state_count; i++) {
+        State *state = program->states[i];
+        if (state->value && !is_updated(program, state) && !is_read(program, state)) {
+            program->constant_parameters += state->parameter ? type_elements(&state->type) : 0;
+            continue;
+        }
+        state->index = kept;
+        program->states[kept++] = state;
+    }
+    program->state_count = kept;
 }

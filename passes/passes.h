@@ -37,6 +37,8 @@ bool pass_expand(Function *f); /* composites into primitive operations */
 Node *normalize_scale(Function *f, const Node *node);
 bool pass_layout(Function *f); /* which order the axes of each value lie in */
 bool pass_freeze(Function *f); /* states of known value that no function updates become constants */
+/* The program loses the states that pass_freeze() has taken all readers from. */
+void freeze_drop_states(Program *program);
 bool pass_fold_scale(Function *f); /* scales and shifts of channels go into weights */
 bool pass_derive(Function *f);     /* what states alone decide is computed when they change */
 

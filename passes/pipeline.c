@@ -236,6 +236,8 @@ bool pipeline_run(Program *program, const PipelineOptions *options)
     if (!graph_verify(program, program->diag))
         return false;
     run_groups(&run);
+    if (run.options->constant_states)
+        freeze_drop_states(program);
     if (run.options->time_passes)
         print_times(&run);
     return diag_ok(program->diag);

@@ -150,6 +150,9 @@ static bool load_weights(Command *command, IngotInstance *instance, const char *
 {
     const IngotModel *model = command->model;
     *fresh = !model->initial_state && model->state_count > 0;
+    if (weights && !model->state_count && model->parameter_count)
+        return ingot_fail(&command->failure,
+                          "has its weights inside for good: it was built with --freeze");
     if (weights) {
         *fresh = false;
         return ingot_checkpoint_read(instance, weights, true, NULL) == INGOT_OK ||

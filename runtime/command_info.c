@@ -39,6 +39,8 @@ static const char *weights_text(const IngotModel *model)
 {
     if (model->initial_state)
         return "inside";
+    if (!model->state_count)
+        return model->parameter_count ? "inside, for good" : "none";
     if (model->weights_path)
         return model->weights_path;
     return ingot_find_function(model, "initialize", 0) >= 0 ? "fresh from the seed" : "none";

@@ -151,7 +151,7 @@ typedef struct IngotModel {
     int64_t state_bytes;
     int64_t prepared_bytes; /* block behind the state block: weights in the layout kernels want */
     int64_t constant_bytes;
-    int64_t parameter_count; /* elements of all trainable states */
+    int64_t parameter_count; /* elements of all trainable states, frozen ones too */
     uint32_t abi;            /* INGOT_ABI */
     int32_t state_count;
     int32_t function_count;

@@ -48,6 +48,7 @@ wrong 'ingot: unknown option "--profile"; see "ingot help profile"' profile --pr
 wrong 'ingot: unknown option "--function"; see "ingot help build"' build --function=infer m.json
 wrong '--static: is for programs: --emit=exe' build --static --emit=shared m.json
 wrong '--freeze: what is frozen cannot be trained: not with --train' build --freeze --train m.json
+wrong '--freeze: what is frozen lies in the program: not with --weights=beside' build --freeze --weights=beside m.json
 wrong "--target: unknown target \"aarch64-linux\", did you mean \"aarch64-linux-gnu\"; known are $targets" \
     build --target=aarch64-linux m.json
 wrong "--target: unknown target \"wasm32\"; known are $targets" check --target=wasm32 m.json

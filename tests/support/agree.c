@@ -106,11 +106,13 @@ static bool functions_agree(Diag *diag, const Function *before, const Function *
     for (int i = 0; same && i < before->result_count; i++)
         same = values_agree(diag, arena_print(arena, "@%s, result %d", before->name, i),
                             &a.results[i], &b.results[i], signs);
-    for (int i = 0; same && i < before->program->state_count; i++)
-        same = values_agree(
-            diag,
-            arena_print(arena, "@%s, state \"%s\"", before->name, before->program->states[i]->name),
-            &a.states[i], &b.states[i], signs);
+    for (int i = 0; same && i < after->program->state_count; i++) { /* it may have fewer */
+        const State *state = after->program->states[i];
+        const State *old = program_find_state(before->program, state->name);
+        same =
+            values_agree(diag, arena_print(arena, "@%s, state \"%s\"", before->name, state->name),
+                         &a.states[old->index], &b.states[i], signs);
+    }
     arena_destroy(arena);
     return same;
 }
