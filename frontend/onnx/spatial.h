@@ -17,6 +17,9 @@ bool onnx_numbers(OnnxOp *op, const char *key, int count, int64_t least, int64_t
  * the last window may stand over the edge, and is padded for. False after an error. */
 bool onnx_spatial(OnnxOp *op, int rank, const int64_t *sizes, const int64_t *lengths, bool ceil,
                   Spatial *spatial);
+/* How input `input` is convolved with the filter at `filter`, [M, C/group, k…], which the operation
+ * wants with its axes in the order given. False after an error. */
+bool onnx_conv_spatial(OnnxOp *op, int input, int filter, Spatial *spatial, int64_t *order);
 /* [C] as a shape that is broadcast along axis 1 of a tensor with `rank` axes. */
 Node *onnx_channel_vector(OnnxOp *op, Node *x, int rank);
 
