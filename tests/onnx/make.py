@@ -86,3 +86,112 @@ save("residual",
       numpy_helper.from_array(np.array([-1], np.int64), "minus"),
       numpy_helper.from_array(np.array(0.5, np.float32), "ratio")],
      {"image": normal(3, 3, 8, 8)})
+
+
+def integers(name, *values):
+    return numpy_helper.from_array(np.array(values if len(values) > 1 else values[0], np.int64), name)
+
+
+def tensor(kind, name, shape):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def part(nodes, inputs, outputs, weights=()):
+    """A graph in an attribute."""
+    return helper.make_graph(nodes, "part", inputs, outputs, list(weights))
+
+
+INT, BOOL, FLOAT = TensorProto.INT64, TensorProto.BOOL, TensorProto.FLOAT
+
+# All three recurrent operators, one behind the other: both directions, sequences of different lengths, peepholes,
+# initial states, activations with numbers, a clip.
+save("recurrent",
+     [node("LSTM", ["x", "l.w", "l.r", "l.b", "lengths", "h", "c", "l.p"], ["l.y", "l.h", "l.c"], hidden_size=4,
+           direction="bidirectional", activations=["HardSigmoid", "Tanh", "Softsign"] * 2,
+           activation_alpha=[0.25, 0.3], activation_beta=[0.5, 0.4], clip=1.5),
+      node("Transpose", ["l.y"], ["l.t"], perm=[0, 2, 1, 3]),
+      node("Reshape", ["l.t", "joined"], ["l.j"]),
+      node("GRU", ["l.j", "g.w", "g.r", "g.b"], ["g.y", ""], hidden_size=3, linear_before_reset=1,
+           direction="reverse"),
+      node("Squeeze", ["g.y", "one"], ["g.s"]),
+      node("GRU", ["g.s", "k.w", "k.r"], ["k.y", "k.h"], hidden_size=3),
+      node("Squeeze", ["k.y", "one"], ["k.s"]),
+      node("RNN", ["k.s", "r.w", "r.r", "", "lengths"], ["", "r.h"], hidden_size=2, activations=["LeakyRelu"])],
+     [floats("x", 5, 3, 2), tensor(TensorProto.INT32, "lengths", [3]), floats("h", 2, 3, 4), floats("c", 2, 3, 4)],
+     [floats(name, *[None] * rank) for name, rank in [("l.y", 4), ("l.c", 3), ("k.h", 3), ("r.h", 3)]],
+     [weight("l.w", 2, 16, 2), weight("l.r", 2, 16, 4), weight("l.b", 2, 32), weight("l.p", 2, 12),
+      weight("g.w", 1, 9, 8), weight("g.r", 1, 9, 3), weight("g.b", 1, 18), weight("k.w", 1, 9, 3),
+      weight("k.r", 1, 9, 3), weight("r.w", 1, 2, 3), weight("r.r", 1, 2, 2),
+      integers("joined", 5, 3, 8), numpy_helper.from_array(np.array([1]), "one")],
+     {"x": normal(5, 3, 2), "lengths": np.array([5, 2, 0], np.int32), "h": normal(2, 3, 4), "c": normal(2, 3, 4)})
+
+# A loop in a loop that reads what is outside of both, with an If whose condition changes from turn to turn; a loop
+# whose condition depends on data; one whose shapes grow; a scan that goes backwards.
+inner = part([node("Mul", ["u", "w"], ["u2"]), node("Add", ["u2", "v"], ["q"]), node("Identity", ["ic"], ["id"])],
+             [tensor(INT, "j", []), tensor(BOOL, "ic", []), floats("u", 2, 3)],
+             [tensor(BOOL, "id", []), floats("u2", 2, 3), floats("q", 2, 3)])
+plus = part([node("Add", ["u3", "w"], ["a"])], [], [floats("a", 2, 3)])
+minus = part([node("Sub", ["u3", "w"], ["a"])], [], [floats("a", 2, 3)])
+outer = part([node("Loop", ["three", "", "v"], ["u3", "qs"], body=inner),
+              node("Equal", ["i", "one"], ["odd"]),
+              node("If", ["odd"], ["v2"], then_branch=plus, else_branch=minus),
+              node("ReduceSum", ["qs", "front"], ["r"], keepdims=0),
+              node("Identity", ["oc"], ["od"])],
+             [tensor(INT, "i", []), tensor(BOOL, "oc", []), floats("v", 2, 3)],
+             [tensor(BOOL, "od", []), floats("v2", 2, 3), floats("r", 2, 3)], [integers("one", 1)])
+doubling = part([node("Add", ["d", "d"], ["d2"]), node("ReduceMax", ["d2"], ["top"], keepdims=0),
+                 node("Less", ["top", "limit"], ["more"])],
+                [tensor(INT, "n", []), tensor(BOOL, "m", []), floats("d", 2, 3)],
+                [tensor(BOOL, "more", []), floats("d2", 2, 3), floats("top")])
+growing = part([node("Concat", ["g", "x"], ["g2"], axis=0), node("ReduceSum", ["g2", "front"], ["gs"], keepdims=0),
+                node("Add", ["k", "one"], ["k2"]), node("Less", ["k2", "three"], ["gm"])],
+               [tensor(INT, "gn", []), tensor(BOOL, "gc", []), floats("g", None, 3), tensor(INT, "k", [])],
+               [tensor(BOOL, "gm", []), floats("g2", None, 3), tensor(INT, "k2", []), floats("gs", 3)],
+               [integers("one", 1)])
+backwards = part([node("Add", ["s", "row"], ["s2"]), node("Mul", ["s2", "w"], ["so"])],
+                 [floats("s", 3), floats("row", 3)], [floats("s2", 3), floats("so", 3)])
+save("control",
+     [node("Loop", ["four", "", "x"], ["v", "rs"], body=outer),
+      node("Loop", ["eight", "", "x"], ["d", "tops"], body=doubling),
+      node("Loop", ["", "yes", "x", "zero"], ["g", "k", "gs"], body=growing),
+      node("Scan", ["w", "x"], ["s", "so"], body=backwards, num_scan_inputs=1, scan_input_directions=[1],
+           scan_output_axes=[1])],
+     [floats("x", 2, 3), floats("w", 3), floats("limit")],
+     [floats("v", 2, 3), floats("rs", 4, 2, 3), floats("d", 2, 3), floats("tops", None), floats("g", None, 3),
+      floats("gs", None, 3), floats("s", 3), floats("so", 3, 2)],
+     [integers("three", 3), integers("four", 4), integers("eight", 8), integers("zero", 0),
+      numpy_helper.from_array(np.array([0]), "front"), numpy_helper.from_array(np.array(True), "yes")],
+     {"x": np.abs(normal(2, 3)), "w": normal(3) / 2, "limit": np.array(9, np.float32)}, opset=13)
+
+# Sequences and optionals that only live inside; functions of the model's own, one in the other, with attributes that a
+# call gives, or leaves to their defaults.
+scaled = helper.make_function("local", "Scaled", ["a"], ["b"], [node("LeakyRelu", ["a"], ["b"])],
+                              [helper.make_opsetid("", 17)], [], [helper.make_attribute("slope", 0.5)])
+reference = scaled.node[0].attribute.add()
+reference.name, reference.ref_attr_name, reference.type = "alpha", "slope", onnx.AttributeProto.FLOAT
+twice = helper.make_function("local", "Twice", ["a", "k"], ["b"],
+                             [node("Scaled", ["a"], ["t"], domain="local"), node("Scaled", ["t"], ["u"], domain="local"),
+                              node("Mul", ["u", "k"], ["b"])],
+                             [helper.make_opsetid("", 17), helper.make_opsetid("local", 1)], ["first"])
+reference = twice.node[0].attribute.add()
+reference.name, reference.ref_attr_name, reference.type = "slope", "first", onnx.AttributeProto.FLOAT
+each = part([node("Mul", ["e", "by"], ["f"]), node("Shape", ["e"], ["sh"])], [floats("e", 2, None), floats("by", 1)],
+            [floats("f", 2, None), tensor(INT, "sh", [2])])
+save("inlined",
+     [node("Twice", ["x", "k"], ["y"], domain="local", first=0.25), node("Twice", ["x", "k"], ["z"], domain="local"),
+      node("SplitToSequence", ["y", "parts"], ["split"], axis=1),
+      node("SequenceMap", ["split", "two"], ["mapped", "shapes"], body=each),
+      node("SequenceInsert", ["mapped", "z", "front"], ["more"]),
+      node("SequenceErase", ["more", "last"], ["fewer"]),
+      node("Optional", ["fewer"], ["perhaps"]),
+      node("OptionalHasElement", ["perhaps"], ["has"]),
+      node("OptionalGetElement", ["perhaps"], ["got"]),
+      node("ConcatFromSequence", ["got"], ["joined"], axis=1),
+      node("SequenceAt", ["shapes", "last"], ["shape"]),
+      node("SequenceLength", ["more"], ["length"])],
+     [floats("x", 2, 3), floats("k", 3)],
+     [floats("y", 2, 3), floats("z", 2, 3), floats("joined", 2, None), tensor(INT, "shape", [None]),
+      tensor(INT, "length", []), tensor(BOOL, "has", [])],
+     [integers("parts", 1, 2), integers("front", 0), integers("last", -1),
+      numpy_helper.from_array(np.array([2], np.float32), "two")],
+     {"x": normal(2, 3), "k": normal(3)}, functions=[scaled, twice], imports=[helper.make_opsetid("local", 1)])
