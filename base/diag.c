@@ -9,13 +9,14 @@ Diag *diag_create(Arena *arena)
 {
     Diag *diag = ARENA_NEW(arena, Diag);
     diag->arena = arena;
+    diag->limit = diag->capacity = DIAG_LIMIT;
+    diag->messages = ARENA_ARRAY(arena, const char *, DIAG_LIMIT);
     return diag;
 }
 
 bool diag_error(Diag *diag, const char *place, const char *format, ...)
 {
-    int number = diag->error_count++;
-    if (number >= DIAG_LIMIT)
+    if (diag->error_count++ >= diag->limit)
         return false;
     va_list arguments;
     va_start(arguments, format);
@@ -23,7 +24,9 @@ bool diag_error(Diag *diag, const char *place, const char *format, ...)
     va_end(arguments);
     if (place && place[0])
         message = arena_print(diag->arena, "%s: %s", place, message);
-    diag->messages[number] = message;
+    diag->messages =
+        arena_grow(diag->arena, diag->messages, diag->kept, &diag->capacity, sizeof message);
+    diag->messages[diag->kept++] = message;
     return false;
 }
 
@@ -34,11 +37,10 @@ bool diag_ok(const Diag *diag)
 
 void diag_print(const Diag *diag, FILE *stream)
 {
-    int kept = diag->error_count < DIAG_LIMIT ? diag->error_count : DIAG_LIMIT;
-    for (int i = 0; i < kept; i++)
+    for (int i = 0; i < diag->kept; i++)
         fprintf(stream, "%s\n", diag->messages[i]);
-    if (diag->error_count > DIAG_LIMIT)
-        fprintf(stream, "… and %d more errors\n", diag->error_count - DIAG_LIMIT);
+    if (diag->error_count > diag->kept)
+        fprintf(stream, "… and %d more errors\n", diag->error_count - diag->kept);
 }
 
 void diag_bug(const char *file, int line, const char *format, ...)

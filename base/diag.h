@@ -2,8 +2,9 @@
  *
  *     digits.json: layers[3].conv2d.kernel: 9 is larger than the padded input, which is 8 high
  *
- * Functions that can fail return false (or NULL) and take a Diag. Up to DIAG_LIMIT errors are kept;
- * further ones are counted. A broken invariant of our own is no diagnostic: see INGOT_BUG. */
+ * Functions that can fail return false (or NULL) and take a Diag. Up to DIAG_LIMIT errors are kept,
+ * or as many as Diag.limit says; further ones are counted. A broken invariant of our own is no
+ * diagnostic: see INGOT_BUG. */
 #ifndef INGOT_BASE_DIAG_H
 #define INGOT_BASE_DIAG_H
 
@@ -16,8 +17,9 @@ enum { DIAG_LIMIT = 20 };
 
 typedef struct Diag {
     Arena *arena;
-    const char *messages[DIAG_LIMIT];
-    int error_count; /* all of them, kept or not */
+    const char **messages;
+    int kept, capacity, limit; /* messages that are kept, at most `limit`, DIAG_LIMIT as created */
+    int error_count;           /* all of them, kept or not */
 } Diag;
 
 Diag *diag_create(Arena *arena);

@@ -51,6 +51,10 @@ bool check_call_compare(Check *check, CheckCall *call);
 const char *check_shown_number(Arena *arena, const TensorType *type, double number);
 const char *check_shown_place(Arena *arena, const TensorType *type, int64_t element);
 
+/* check_locate.c: prints the first operation whose compiled value is not the evaluator's, after a
+ * call that differs. */
+void check_locate(const Check *check, const CheckCall *call);
+
 /* check_samples.c: `infer` on the tensors in the files of a folder, compared with those it says
  * come out. */
 bool check_samples(Check *check);

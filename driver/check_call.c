@@ -320,7 +320,10 @@ bool check_call(Check *check, int function_index, int number)
     check_call_list(check, &call);
     if (!check_call_compare(check, &call))
         return false;
+    int wrong = check->wrong;
     report(check, &call);
+    if (check->wrong > wrong)
+        check_locate(check, &call);
     for (int i = call.function->result_count; i < call.tensor_count; i++)
         value_write(&call.tensors[i].rounded, check->states[call.tensors[i].state]);
     return true;

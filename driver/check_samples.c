@@ -249,6 +249,8 @@ bool check_samples(Check *check)
     if (!check_call_compare(check, &call))
         return false;
     int wrong = compare_evaluator(check, &call);
+    if (wrong)
+        check_locate(check, &call);
     if (!files) {
         check->tensors += call.function->result_count;
         check->wrong += wrong;

@@ -79,8 +79,9 @@ bool compile_read(Compilation *compilation, const Options *options)
 bool compile_optimizer(Compilation *compilation)
 {
     Model *model = compilation->model;
-    if (!compilation->options->train || compilation->stopped)
+    if (!compilation->options->train || compilation->stopped || compilation->optimized)
         return true;
+    compilation->optimized = true;
     double start = compile_clock();
     if (!optimizer_build(model->program, &model->recipe->optimizer))
         return false;

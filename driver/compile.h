@@ -15,8 +15,9 @@ typedef struct Compilation {
     Diag *diag;
     const Options *options;
     Model *model;
-    Module module; /* after LEVEL_NEST */
-    bool stopped;  /* --stop-after named a stage that has been passed */
+    Module module;  /* after LEVEL_NEST */
+    bool optimized; /* compile_optimizer() has run */
+    bool stopped;   /* --stop-after named a stage that has been passed */
 } Compilation;
 
 /* All of it; false when options->diag has got an error. */

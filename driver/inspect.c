@@ -1,5 +1,6 @@
 /* `ingot inspect`: what a model consists of and what it will need, before anything runs. */
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #include "driver/commands.h"
@@ -145,13 +146,17 @@ static void print_memory(Arena *arena, const Module *module)
 int command_inspect(const Options *options)
 {
     Compilation compilation;
-    if (!compile_model(&compilation, options, LEVEL_NEST))
+    options->diag->limit = INT_MAX; /* all that would not compile */
+    bool compiled = compile_model(&compilation, options, LEVEL_NEST);
+    Arena *arena = options->arena;
+    if (!compilation.model)
         return 1;
-    Arena *arena = compilation.arena;
     printf("%s, for %s, %s\n\n", compilation.model->program->name, options->target.triple,
            options->target.name);
     print_layers(arena, compilation.model);
     putchar('\n');
+    if (!compiled)
+        return 1;
     print_functions(arena, &compilation.module);
     putchar('\n');
     print_memory(arena, &compilation.module);

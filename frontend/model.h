@@ -82,7 +82,8 @@ typedef struct Model {
 } Model;
 
 /* Reads a model of any format that there is: what ends in ".onnx" as that, the rest as a
- * description in JSON. NULL and errors in `diag` otherwise. */
+ * description in JSON. Errors in `diag` otherwise, and NULL or what could be read, for people to
+ * look at. */
 Model *model_read(Arena *arena, Diag *diag, const char *path, const ModelOptions *options);
 
 /* The file in `folder` that holds the tensor for an input ("in", "input") or what comes out ("out",
