@@ -137,6 +137,8 @@ static Slot **between_slots(Lowering *l, const Pieces *pieces)
 void kernel_end(Lowering *l, Stmt *body)
 {
     l->kernel->body = stmt_append(body, lower_group_borders(l));
+    if (!l->kernel->body)
+        return; /* a tensor without elements */
     const Pieces *pieces = schedule_kernel(l->arena, l->target, l->kernel, l->run);
     Slot **between = between_slots(l, pieces);
     for (int p = 0; p < pieces->count; p++) {
@@ -172,6 +174,9 @@ Affine lower_axis(Lowering *l, const char *name, int64_t extent, const Var **var
 Stmt *lower_loops(Lowering *l, int count, const Var *const *vars, const int64_t *extents,
                   Stmt *body)
 {
+    for (int i = 0; i < count; i++)
+        if (extents[i] == 0)
+            return NULL;
     for (int i = count - 1; i >= 0; i--)
         if (vars[i])
             body = stmt_loop(l->arena, LOOP_SERIAL, vars[i], 0, extents[i], 1, body);
