@@ -86,6 +86,8 @@ static bool build_both(Check *check)
             return false;
         if (check->options->train && !add_gradients(both[i]))
             return false;
+        if (check->options->gradients && !check_gradients_add(both[i]))
+            return false;
     }
     return compile_optimizer(&check->plain) && compile_rest(&check->compiled, LEVEL_NEST);
 }

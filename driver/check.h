@@ -51,6 +51,14 @@ bool check_call_compare(Check *check, CheckCall *call);
 const char *check_shown_number(Arena *arena, const TensorType *type, double number);
 const char *check_shown_place(Arena *arena, const TensorType *type, int64_t element);
 
+/* check_gradients.c: for --gradients. Gives `infer` the outputs "loss" and "gradient.NAME" for each
+ * input of floats; false and an error when there is none. */
+bool check_gradients_add(Compilation *compilation);
+/* Moves samples off places where functions have kinks. */
+void check_gradients_nudge(const CheckCall *call);
+/* After a call: compares the evaluator's gradients with central differences. */
+void check_gradients_differ(Check *check, const CheckCall *call);
+
 /* check_locate.c: prints the first operation whose compiled value is not the evaluator's, after a
  * call that differs. */
 void check_locate(const Check *check, const CheckCall *call);

@@ -324,6 +324,8 @@ bool check_call(Check *check, int function_index, int number)
     report(check, &call);
     if (check->wrong > wrong)
         check_locate(check, &call);
+    if (check->options->gradients && strcmp(call.function->name, "infer") == 0)
+        check_gradients_differ(check, &call);
     for (int i = call.function->result_count; i < call.tensor_count; i++)
         value_write(&call.tensors[i].rounded, check->states[call.tensors[i].state]);
     return true;

@@ -230,6 +230,17 @@ static int compare_evaluator(Check *check, CheckCall *call)
     return wrong;
 }
 
+static bool check_sample_gradients(Check *check, CheckCall *call)
+{
+    check_gradients_nudge(call);
+    if (!check_call_compare(check, call))
+        return false;
+    check->tensors += call->function->result_count;
+    check->wrong += compare_evaluator(check, call);
+    check_gradients_differ(check, call);
+    return true;
+}
+
 bool check_samples(Check *check)
 {
     CheckCall call = {.function = check->plain.model->program->functions[0]};
@@ -244,6 +255,8 @@ bool check_samples(Check *check)
         call.tensors[i].exact.type = output ? call.function->results[i].node->type
                                             : program->states[call.tensors[i].state]->type;
     }
+    if (check->options->gradients)
+        return check_sample_gradients(check, &call);
     if (!check_call_run(check, &call) || !compare_outputs(check, &call, &files))
         return false;
     if (files && !check->wrong)

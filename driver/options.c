@@ -265,6 +265,13 @@ static bool set_samples(Options *options, const char *name, const char *value)
     return true;
 }
 
+static bool set_gradients(Options *options, const char *name, const char *value)
+{
+    (void)name, (void)value;
+    options->gradients = true;
+    return true;
+}
+
 static bool set_jobs(Options *options, const char *name, const char *value)
 {
     int64_t jobs;
@@ -416,6 +423,8 @@ static const OptionRow rows[] = {
      "an input of an ONNX model that always has this value: .npy, or a tensor as .pb; check: without =FILE that of --inputs"},
     {"--inputs", "DIR", COMMAND_CHECK, set_samples,
      "run an ONNX model on the tensors in_NAME.npy or input_N.pb of this folder, and compare with its out_NAME.npy or output_N.pb"},
+    {"--gradients", NULL, COMMAND_CHECK, set_gradients,
+     "with the gradients of the outputs by the inputs, which are compared with central differences, too"},
     {"--threads", "WAY", COMPARING_COMMANDS, set_threads,
      "pthreads (default), openmp, none, or host: the threads of the program that loads the library"},
     {"--weights", "WHERE", COMMAND_BUILD, set_weights,

@@ -38,6 +38,7 @@ typedef struct Options {
     Stop stop;
     EmitKind emit;
     bool train;
+    bool gradients; /* check: with respect to the inputs, too */
     bool freeze;
     bool direct_convolutions;
     const char *triple, *cpu;

@@ -132,6 +132,8 @@ Build, run, and compare with the evaluator.
   --inputs=DIR              run an ONNX model on the tensors in_NAME.npy or
                             input_N.pb of this folder, and compare with its
                             out_NAME.npy or output_N.pb
+  --gradients               with the gradients of the outputs by the inputs,
+                            which are compared with central differences, too
   --threads=WAY             pthreads (default), openmp, none, or host: the
                             threads of the program that loads the library
   --freeze                  weights become constants of the code: faster, and
