@@ -35,6 +35,8 @@ static double terms_of(const Node *node)
             taps *= (double)spatial.size[i];
         return taps;
     }
+    if (op_is(node->op, ACCUMULATES))
+        return (double)first->dims[attr_integer(node, 0)];
     if (op_is(node->op, COMPOSITE) && first->rank > 0)
         return (double)first->dims[first->rank - 1];
     return op_is(node->op, REDUCES) ? in / out : 1;

@@ -213,6 +213,14 @@ Node *graph_argmax(Function *f, Node *x, int64_t axis)
     return graph_node(f, OP_argmax, 1, &x, &attr);
 }
 
+Node *graph_cumulative(Function *f, Node *x, int64_t axis, Mode mode, bool exclusive, bool reverse)
+{
+    Program *program = f->program;
+    Attr attr = {.lists = {int_one(program, axis), int_one(program, mode),
+                           int_one(program, exclusive), int_one(program, reverse)}};
+    return graph_node(f, OP_cumulative, 1, &x, &attr);
+}
+
 /* Contractions and windows */
 
 /* The lists from `slot` on: stride, dilation, pad. */

@@ -28,6 +28,7 @@ typedef enum AttrSet {
     SET_SLICE,
     SET_PAD,
     SET_MODE,
+    SET_CUMULATIVE,
     SET_SCAN,
     SET_RESULT,
 } AttrSet;

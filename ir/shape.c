@@ -292,14 +292,6 @@ bool shape_reverse(const ShapeQuery *query, TensorType *result)
     return ascending_axes(query, query->attr->lists[0], result);
 }
 
-/* The largest of nothing is no number. */
-static bool some_elements(const ShapeQuery *query, const TensorType *type, int64_t axis)
-{
-    if (type->dims[axis] == 0)
-        return shape_error(query, "axis %" PRId64 " of %s is empty", axis, shape_text(query, type));
-    return true;
-}
-
 bool shape_reduce(const ShapeQuery *query, TensorType *result)
 {
     const TensorType *type = &query->in[0]->type;
@@ -311,12 +303,29 @@ bool shape_reduce(const ShapeQuery *query, TensorType *result)
     for (int i = 0, next = 0; i < type->rank; i++) {
         bool reduced = next < axes.count && axes.values[next] == i;
         next += reduced;
-        if (reduced && query->op != OP_reduce_sum && !some_elements(query, type, i))
-            return false;
         if (!reduced || keep)
             result->dims[result->rank++] = reduced ? 1 : type->dims[i];
     }
     return true;
+}
+
+/* A flag is 0 or 1. */
+static bool check_flag(const ShapeQuery *query, const char *key, int64_t value)
+{
+    return value == 0 || value == 1 ||
+           shape_error(query, "%s=%" PRId64 " is neither 0 nor 1", key, value);
+}
+
+bool shape_cumulative(const ShapeQuery *query, TensorType *result)
+{
+    const IntList *lists = query->attr->lists;
+    *result = query->in[0]->type;
+    if (!shape_number(query, 0) || !shape_axis(query, lists[0].values[0], result))
+        return false;
+    if (lists[1].values[0] == MODE_SET)
+        return shape_error(query, "mode=set adds nothing up; it must be add, mul, max or min");
+    return check_flag(query, "exclusive", lists[2].values[0]) &&
+           check_flag(query, "reverse", lists[3].values[0]);
 }
 
 bool shape_normalize(const ShapeQuery *query, TensorType *result)
@@ -327,6 +336,14 @@ bool shape_normalize(const ShapeQuery *query, TensorType *result)
         return false;
     return (epsilon > 0 && isfinite(epsilon)) ||
            shape_error(query, "epsilon=%.9g is not a number greater than 0", epsilon);
+}
+
+/* The largest of nothing is the least number there is, but it stands nowhere. */
+static bool some_elements(const ShapeQuery *query, const TensorType *type, int64_t axis)
+{
+    if (type->dims[axis] == 0)
+        return shape_error(query, "axis %" PRId64 " of %s is empty", axis, shape_text(query, type));
+    return true;
 }
 
 bool shape_argmax(const ShapeQuery *query, TensorType *result)

@@ -58,7 +58,7 @@ bool batch_possible(const Node *node, const bool *stacked)
     case OP_gather:
         return !stacked[0];
     default:
-        return op_is(node->op, ELEMENTWISE | REDUCES);
+        return op_is(node->op, ELEMENTWISE | REDUCES | ACCUMULATES);
     }
 }
 
@@ -88,7 +88,9 @@ static Attr batched_attr(Program *program, const Node *node, int64_t steps)
     case OP_reduce_sum:
     case OP_reduce_max:
     case OP_reduce_min:
+    case OP_reduce_product:
     case OP_argmax:
+    case OP_cumulative:
     case OP_reverse:
     case OP_concat:
     case OP_softmax:

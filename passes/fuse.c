@@ -86,7 +86,7 @@ static bool is_heavy(const Node *node)
 
 bool node_has_epilogue(const Node *root)
 {
-    return op_is(root->op, REDUCES | CONTRACTS | WINDOWS) || root->op == OP_gather;
+    return op_is(root->op, REDUCES | ACCUMULATES | CONTRACTS | WINDOWS) || root->op == OP_gather;
 }
 
 Node *fusion_source(const Fusion *fusion, Node *node)
@@ -133,7 +133,7 @@ static void mark_inlined(Fusion *fusion, const Uses *uses)
         if (!op_is(node->op, ELEMENTWISE) || uses->count[n] != 1)
             continue;
         const Node *user = uses->user[n];
-        bool reduces = op_is(user->op, REDUCES) ||
+        bool reduces = op_is(user->op, REDUCES | ACCUMULATES) ||
                        (fusion->inlined[user->id] && type_same_dims(&user->type, &node->type));
         if (fusion->inlined[user->id])
             uses->copies[n] *= uses->copies[user->id];

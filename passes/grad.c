@@ -89,6 +89,8 @@ static bool has_rule(const Node *node)
 {
     if (node->op == OP_scatter)
         return attr_mode(node, 0) == MODE_SET || attr_mode(node, 0) == MODE_ADD;
+    if (node->op == OP_cumulative)
+        return attr_mode(node, 1) == MODE_ADD || attr_mode(node, 1) == MODE_MUL;
     return rules[node->op] != gradient_none;
 }
 

@@ -134,6 +134,7 @@ static bool link_operand(const Node *node, int in, bool any_rows, Link *link)
     case OP_reduce_sum:
     case OP_reduce_max:
     case OP_reduce_min:
+    case OP_reduce_product:
     case OP_argmax:
         link_reduce(link, node->attr.lists[0]);
         return true;

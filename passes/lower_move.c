@@ -193,11 +193,6 @@ static bool is_in_place(const Lowering *l, const Node *base, const Slot *slot)
 
 void lower_root_scatter_rows(Lowering *l, Node *root)
 {
-    static const StoreMode modes[MODE_COUNT] = {[MODE_SET] = STORE_SET,
-                                                [MODE_ADD] = STORE_ADD,
-                                                [MODE_MUL] = STORE_MUL,
-                                                [MODE_MAX] = STORE_MAX,
-                                                [MODE_MIN] = STORE_MIN};
     Node *base = root->in[0], *updates = root->in[1], *rows = root->in[2];
     Group *group = l->group;
     const char *name = l->kernel->name;
@@ -209,7 +204,7 @@ void lower_root_scatter_rows(Lowering *l, Node *root)
     Coordinates at_row, at = row_axes(l, &axes, &rows->type, &root->type, &at_row);
     Buffer *out = lower_argument(l, slot);
     out->written = out->read = true; /* rows that none of the updates go to stay */
-    Stmt *store = stmt_store(l->arena, modes[attr_mode(root, 0)], out,
+    Stmt *store = stmt_store(l->arena, lower_mode(attr_mode(root, 0)), out,
                              inside_row(l, &root->type, &at), lower_read(l, updates, &at));
     store->dynamic = clamped_row(l, rows, &at_row, root->type.dims[0]);
     store->dynamic_factor = row_elements(&root->type);

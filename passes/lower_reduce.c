@@ -1,4 +1,5 @@
-/* Reductions: loops over what stays, a sum (or largest, smallest, where) over what goes. */
+/* Reductions: loops over what stays, a sum (or product, largest, smallest, where) over what goes;
+ * and sums of the elements so far, with the loop along their axis inside of all others. */
 #include "ir/element.h"
 #include "passes/lowering.h"
 
@@ -24,22 +25,41 @@ static Coordinates input_point(Lowering *l, const Node *root, const Coordinates 
     return inner;
 }
 
+StoreMode lower_mode(Mode mode)
+{
+    static const StoreMode modes[MODE_COUNT] = {[MODE_SET] = STORE_SET,
+                                                [MODE_ADD] = STORE_ADD,
+                                                [MODE_MUL] = STORE_MUL,
+                                                [MODE_MAX] = STORE_MAX,
+                                                [MODE_MIN] = STORE_MIN};
+    return modes[mode];
+}
+
+Expr *lower_neutral(Lowering *l, Mode mode, ElementType element)
+{
+    double number = mode == MODE_MUL   ? 1
+                    : mode == MODE_MAX ? element_lowest(element)
+                    : mode == MODE_MIN ? element_highest(element)
+                                       : 0;
+    return expr_number(l->arena, element, number);
+}
+
+static Mode reduce_mode(Op op)
+{
+    return op == OP_reduce_max       ? MODE_MAX
+           : op == OP_reduce_min     ? MODE_MIN
+           : op == OP_reduce_product ? MODE_MUL
+                                     : MODE_ADD;
+}
+
 void lower_root_reduce(Lowering *l, Node *root)
 {
     ElementType element = root->type.element;
     Axes axes = {0};
     Coordinates at = axes_of_type(l, &axes, &root->type);
-    Reduction reduction = {.mode = STORE_ADD};
-    double first = 0;
-    if (root->op == OP_reduce_max) {
-        reduction.mode = STORE_MAX;
-        first = element_lowest(element);
-    } else if (root->op == OP_reduce_min) {
-        reduction.mode = STORE_MIN;
-        first = element_highest(element);
-    }
+    Mode mode = reduce_mode(root->op);
+    Reduction reduction = {.mode = lower_mode(mode), .first = lower_neutral(l, mode, element)};
     Coordinates inner = input_point(l, root, &at, &reduction.axes);
-    reduction.first = expr_number(l->arena, element, first);
     reduction.term = lower_read(l, root->in[0], &inner);
     l->kernel->element_steps =
         type_elements(&root->in[0]->type) + type_elements(&root->type) * lower_group_work(l->group);
@@ -86,4 +106,38 @@ void lower_root_argmax(Lowering *l, Node *root)
     stmt_append(all, lower_epilogue(l, place_value, &at));
     l->kernel->element_steps = 3 * type_elements(from);
     kernel_end(l, axes_loops(l, &axes, all));
+}
+
+/* local acc; acc = first; for s { acc (mode)= x; epilogue(acc) }, exclusive:
+ * for s { let value = x; epilogue(acc); acc (mode)= value } */
+void lower_root_cumulative(Lowering *l, Node *root)
+{
+    const TensorType *type = &root->type;
+    int64_t axis = attr_integer(root, 0);
+    Mode mode = attr_mode(root, 1);
+    Axes around = {0}, along = {0};
+    Coordinates at = {.rank = type->rank};
+    for (int i = 0; i < type->rank; i++)
+        at.at[i] = i == axis ? axes_add(l, &along, "s", type->dims[i])
+                             : axes_add(l, &around, "i", type->dims[i]);
+    if (attr_integer(root, 3)) /* reverse */
+        at.at[axis] = affine_add(l->arena, affine_scale(l->arena, at.at[axis], -1),
+                                 affine_number(type->dims[axis] - 1));
+    Buffer *acc = nest_local(l->arena, "acc", type->element, 1);
+    Affine zero = affine_number(0);
+    Temp *value = ARENA_NEW(l->arena, Temp);
+    *value = (Temp){"value", type->element};
+    Stmt *body = stmt_let(l->arena, value, lower_read(l, root->in[0], &at));
+    Stmt *add = stmt_store(l->arena, lower_mode(mode), acc, zero, expr_temp(l->arena, value));
+    Stmt *give = lower_epilogue(l, expr_load(l->arena, acc, zero), &at);
+    bool exclusive = attr_integer(root, 2) != 0;
+    stmt_append(body, exclusive ? give : add);
+    stmt_append(body, exclusive ? add : give);
+    Stmt *all = stmt_local(l->arena, acc);
+    stmt_append(all,
+                stmt_store(l->arena, STORE_SET, acc, zero, lower_neutral(l, mode, type->element)));
+    stmt_append(all, axes_loops(l, &along, body));
+    l->kernel->may_alias = true;
+    l->kernel->element_steps = type_elements(type) * (1 + lower_group_work(l->group));
+    kernel_end(l, axes_loops(l, &around, all));
 }

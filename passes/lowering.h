@@ -159,6 +159,7 @@ Group **order_groups(Lowering *l, bool **late);
 typedef void LowerRoot(Lowering *l, Node *root);
 void lower_root_reduce(Lowering *l, Node *root);
 void lower_root_argmax(Lowering *l, Node *root);
+void lower_root_cumulative(Lowering *l, Node *root);
 void lower_root_contract(Lowering *l, Node *root);
 void lower_root_window(Lowering *l, Node *root);
 void lower_root_scatter(Lowering *l, Node *root);
@@ -205,6 +206,10 @@ bool lower_phases_apart(Lowering *l, const Spatial *s, int i, int64_t kernel, in
                         Phases *phases);
 /* How far taps reach beyond y: `phases` are those of its `rank` axes behind the batch. */
 void phases_border(const Phases *phases, int rank, const TensorType *y, Border *border);
+
+StoreMode lower_mode(Mode mode);
+/* What changes nothing it meets in that mode. */
+Expr *lower_neutral(Lowering *l, Mode mode, ElementType element);
 
 /* ---- borders (lower_border.c) ---- */
 

@@ -96,7 +96,8 @@ static bool is_read_once(const Choice *c, const Node *value, const Node *node)
     const Reading *readers = &c->readers[node->id];
     for (int r = 0; r < readers->count; r++) {
         const Node *reader = readers->list[r];
-        bool once = op_is(reader->op, REDUCES) || reader->op == OP_concat || reader->op == OP_pad;
+        bool once = op_is(reader->op, REDUCES | ACCUMULATES) || reader->op == OP_concat ||
+                    reader->op == OP_pad;
         if (op_is(reader->op, ELEMENTWISE))
             once = type_same_dims(&reader->type, &node->type);
         else if (op_is(reader->op, VIEW) && !once)

@@ -60,6 +60,7 @@ static SimplifyRule *const rules[OP_COUNT][RULE_LIMIT] = {
     [OP_reduce_sum]     = {simplify_nothing, simplify_reduce, simplify_shape_reduce},
     [OP_reduce_max]     = {simplify_reduce, simplify_shape_reduce},
     [OP_reduce_min]     = {simplify_reduce, simplify_shape_reduce},
+    [OP_reduce_product] = {simplify_reduce, simplify_shape_reduce},
     [OP_matmul]         = {simplify_nothing},
     [OP_conv]           = {simplify_nothing},
     [OP_conv_transpose] = {simplify_nothing},

@@ -248,6 +248,47 @@ void step_reduce(Maker *m)
               x->exact && (op != OP_reduce_sum || is_integer(x)));
 }
 
+/* As sums and products of few */
+void step_cumulative(Maker *m)
+{
+    static const Mode modes[] = {MODE_ADD, MODE_ADD, MODE_MUL, MODE_MAX, MODE_MIN};
+    Mode mode = modes[pick(m, 0, 4)];
+    Item *x = chance(m, 75) ? pick_item(m, TYPE_F32, 1, false) : pick_integer(m, 1, false);
+    if (!x)
+        return;
+    Node *node = x->node;
+    const TensorType *type = &node->type;
+    int64_t axis = pick(m, 0, type->rank - 1);
+    bool number = type->element == TYPE_F32, exclusive = chance(m, 40);
+    double bound = x->bound;
+    if (number && mode == MODE_MUL) {
+        node = graph_binary_scalar(m->f, OP_add, graph_unary(m->f, OP_abs, node), 0.5);
+        node = graph_binary_scalar(m->f, OP_min, node, 1);
+        bound = 1;
+    }
+    if (number && (mode == MODE_MAX || mode == MODE_MIN))
+        exclusive = false; /* infinite at first */
+    enter(m, graph_cumulative(m->f, node, axis, mode, exclusive, chance(m, 40)),
+          mode == MODE_ADD ? bound * (double)type->dims[axis] : bound,
+          !number || (x->exact && mode != MODE_ADD && mode != MODE_MUL));
+}
+
+/* Of numbers near 1, so that the product is near it as well */
+void step_product(Maker *m)
+{
+    Item *x = chance(m, 75) ? pick_item(m, TYPE_F32, 1, false) : pick_integer(m, 1, false);
+    if (!x)
+        return;
+    Node *node = x->node;
+    bool number = node->type.element == TYPE_F32;
+    int64_t axis = pick(m, 0, node->type.rank - 1);
+    if (number) {
+        node = graph_binary_scalar(m->f, OP_mul, graph_unary(m->f, OP_sin, node), 0x1p-5);
+        node = graph_binary_scalar(m->f, OP_add, node, 1);
+    }
+    enter(m, graph_reduce(m->f, OP_reduce_product, node, 1, &axis, chance(m, 40)), 3, !number);
+}
+
 void step_argmax(Maker *m)
 {
     Item *x = pick_number(m, 1, true);

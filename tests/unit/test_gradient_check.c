@@ -271,6 +271,29 @@ static Node *sample_reduce_min(Check *c, int variant)
     return reduction(c, variant, OP_reduce_min);
 }
 
+/* Of distinct numbers, none, one and two of which are nought */
+static Node *sample_reduce_product(Check *c, int variant)
+{
+    if (variant > 5)
+        return NULL;
+    Node *y = reduction(c, variant % 4, OP_reduce_product);
+    if (variant > 3)
+        value_of(c)->numbers[3] = value_of(c)->numbers[variant] = 0;
+    return y;
+}
+
+static Node *sample_cumulative(Check *c, int variant)
+{
+    if (variant > 11)
+        return NULL;
+    Node *x = distinct(c, DIMS(2, 4, 3));
+    if (variant > 7)
+        value_of(c)->numbers[4] = value_of(c)->numbers[10] = 0;
+    return graph_cumulative(c->f, x, variant > 7 ? 1 : variant % 3,
+                            variant & 4 ? MODE_ADD : MODE_MUL, (variant & 1) != 0,
+                            (variant & 2) != 0);
+}
+
 static Node *softmax(Check *c, int variant, Op op)
 {
     return variant > 2 ? NULL : graph_softmax(c->f, op, between(c, -3, 3, DIMS(2, 3, 4)), variant);
@@ -586,7 +609,7 @@ static Sample *const samples[OP_COUNT] = {
     SAMPLE(neg), SAMPLE(abs), SAMPLE(exp), SAMPLE(expm1), SAMPLE(log), SAMPLE(log1p), SAMPLE(sqrt), SAMPLE(rsqrt),
     SAMPLE(tanh), SAMPLE(sigmoid), SAMPLE(erf), SAMPLE(sin), SAMPLE(cos), SAMPLE(atan), SAMPLE(cast),
     SAMPLE(add), SAMPLE(sub), SAMPLE(mul), SAMPLE(div), SAMPLE(pow), SAMPLE(max), SAMPLE(min), SAMPLE(select),
-    SAMPLE(reduce_sum), SAMPLE(reduce_max), SAMPLE(reduce_min),
+    SAMPLE(reduce_sum), SAMPLE(reduce_max), SAMPLE(reduce_min), SAMPLE(reduce_product), SAMPLE(cumulative),
     SAMPLE(matmul), SAMPLE(conv), SAMPLE(conv_transpose), SAMPLE(conv_filter),
     SAMPLE(window_max), SAMPLE(window_sum), SAMPLE(window_pick), SAMPLE(window_scatter), SAMPLE(window_spread),
     SAMPLE(reshape), SAMPLE(transpose), SAMPLE(broadcast), SAMPLE(slice), SAMPLE(reverse), SAMPLE(pad),

@@ -267,6 +267,64 @@ Test(reduce, argmax)
           "1");
 }
 
+Test(reduce, products)
+{
+    gives(CUBE "%r: f32[3] = reduce_product %a axes=[0,2] keep=0", "112 1080 -3960");
+    gives("%a: i8[3] = constant value=[100,2,3] %r: i8[] = reduce_product %a axes=[0] keep=0",
+          "88");
+    gives("%a: f32[0,2] = constant value=[] %r: f32[2] = reduce_product %a axes=[0] keep=0", "1 1");
+}
+
+Test(reduce, nothing)
+{
+    gives("%a: f32[0,2] = constant value=[] %r: f32[2] = reduce_max %a axes=[0] keep=0",
+          "-inf -inf");
+    gives("%a: f32[2,0] = constant value=[] %r: f32[2] = reduce_min %a axes=[1] keep=0", "inf inf");
+    gives("%a: i8[0] = constant value=[] %r: i8[] = reduce_max %a axes=[0] keep=0", "-128");
+    gives("%a: u8[0] = constant value=[] %r: u8[] = reduce_min %a axes=[0] keep=0", "255");
+    gives("%a: i64[0] = constant value=[] %r: i64[] = reduce_min %a axes=[0] keep=0",
+          "9223372036854775807");
+    gives("%a: i32[0] = constant value=[] %r: i32[] = reduce_product %a axes=[0] keep=0", "1");
+}
+
+Test(reduce, cumulative)
+{
+    static const struct {
+        const char *attributes, *values;
+    } cases[] = {
+        {"axis=0 mode=add exclusive=0 reverse=0", "3 1 -2 7 6 2"},
+        {"axis=1 mode=add exclusive=0 reverse=0", "3 4 2 4 9 13"},
+        {"axis=1 mode=add exclusive=1 reverse=0", "0 3 4 0 4 9"},
+        {"axis=1 mode=add exclusive=0 reverse=1", "2 -1 -2 13 9 4"},
+        {"axis=1 mode=add exclusive=1 reverse=1", "-1 -2 0 9 4 0"},
+        {"axis=1 mode=mul exclusive=0 reverse=0", "3 3 -6 4 20 80"},
+        {"axis=1 mode=mul exclusive=1 reverse=0", "1 3 3 1 4 20"},
+        {"axis=1 mode=max exclusive=0 reverse=1", "3 1 -2 5 5 4"},
+        {"axis=1 mode=min exclusive=0 reverse=0", "3 1 -2 4 4 4"},
+        {"axis=1 mode=min exclusive=1 reverse=0", "inf 3 1 inf 4 4"},
+    };
+    Arena *arena = arena_create();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        gives(arena_print(arena,
+                          "%%a: f32[2,3] = constant value=[3,1,-2,4,5,4] "
+                          "%%r: f32[2,3] = cumulative %%a %s",
+                          cases[i].attributes),
+              cases[i].values);
+    arena_destroy(arena);
+    gives("%a: i8[4] = constant value=[100,100,100,1] "
+          "%r: i8[4] = cumulative %a axis=0 mode=add exclusive=0 reverse=0",
+          "100 -56 44 45");
+    gives("%a: u8[2] = constant value=[9,7] "
+          "%r: u8[2] = cumulative %a axis=0 mode=max exclusive=1 reverse=0",
+          "0 9");
+    gives("%a: i64[2] = constant value=[9,7] "
+          "%r: i64[2] = cumulative %a axis=0 mode=min exclusive=1 reverse=0",
+          "9223372036854775807 9");
+    gives("%a: f32[4] = constant value=0x0000803f0000c07f0000004000000000 " /* 1, nan, 2, 0 */
+          "%r: f32[4] = cumulative %a axis=0 mode=max exclusive=0 reverse=0",
+          "1 nan nan nan");
+}
+
 Test(move, views)
 {
     gives(CUBE "%r: f32[4,3] = reshape %a dims=[4,3]", "1 2 3 4 5 6 7 8 9 10 11 -12");

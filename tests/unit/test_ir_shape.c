@@ -99,12 +99,28 @@ Test(shape, reductions)
     gives("%x: f32[0,3]", "reduce_sum %x axes=[0] keep=0", "f32[3]");
     gives("%x: f32[0,3]", "reduce_max %x axes=[1] keep=0", "f32[0]");
     gives("%x: f32[2,3]", "argmax %x axis=1", "i32[2]");
-    refuses("%x: f32[0,3]", "reduce_max %x axes=[0] keep=0",
-            "reduce_max: axis 0 of f32[0,3] is empty");
+    gives("%x: f32[0,3]", "reduce_min %x axes=[0] keep=0", "f32[3]");
     refuses("%x: f32[2,3]", "reduce_sum %x axes=[2] keep=0", "reduce_sum: f32[2,3] has no axis 2");
     refuses("%x: f32[2,3]", "reduce_sum %x axes=[1,0] keep=0",
             "reduce_sum: axes=[1,0] are not in ascending order");
     refuses("%x: f32[2,0]", "argmax %x axis=1", "argmax: axis 1 of f32[2,0] is empty");
+}
+
+Test(shape, cumulative)
+{
+    gives("%x: u8[2,3,4]", "cumulative %x axis=1 mode=max exclusive=0 reverse=1", "u8[2,3,4]");
+    gives("%x: f32[2,0]", "cumulative %x axis=1 mode=add exclusive=1 reverse=0", "f32[2,0]");
+    gives("%x: f32[2,3,4]", "reduce_product %x axes=[0,2] keep=1", "f32[1,3,1]");
+    refuses("%x: bool[2]", "cumulative %x axis=0 mode=add exclusive=0 reverse=0",
+            "cumulative: bool[2] is no number; cast it first");
+    refuses("%x: f32[2]", "cumulative %x axis=1 mode=add exclusive=0 reverse=0",
+            "cumulative: f32[2] has no axis 1");
+    refuses("%x: f32[2]", "cumulative %x axis=0 mode=set exclusive=0 reverse=0",
+            "cumulative: mode=set adds nothing up; it must be add, mul, max or min");
+    refuses("%x: f32[2]", "cumulative %x axis=0 mode=add exclusive=2 reverse=0",
+            "cumulative: exclusive=2 is neither 0 nor 1");
+    refuses("%x: f32[2]", "cumulative %x axis=0 mode=add exclusive=0 reverse=-1",
+            "cumulative: reverse=-1 is neither 0 nor 1");
 }
 
 Test(shape, matmul)
