@@ -280,6 +280,8 @@ LLVMValueRef codegen_apply(LLVMBuilderRef builder, const Target *target, Op op, 
     LLVMValueRef result = NULL;
     if (op == OP_cast)
         result = math_cast(&m, in_elements[0], element, in[0]);
+    else if (op == OP_bitcast)
+        result = LLVMBuildBitCast(builder, in[0], codegen_type(m.context, element, lanes), "");
     else if (op == OP_select)
         result = math_select(&m, truth(&m, in_elements[0], in[0]), in[1], in[2]);
     else if (op == OP_eq || op == OP_ne || op == OP_lt || op == OP_le || op == OP_gt || op == OP_ge)

@@ -263,3 +263,20 @@ void evaluate_cast(const Evaluation *e)
                 in->numbers ? element_saturate(to, in->numbers[i]) : in->integers[i];
     }
 }
+
+void evaluate_bitcast(const Evaluation *e)
+{
+    const Value *in = &e->in[0];
+    ElementType from = in->type.element, to = e->out->type.element;
+    int64_t count = type_elements(&e->out->type), bits;
+    for (int64_t i = 0; i < count; i++) {
+        if (in->numbers)
+            element_set_number(from, &bits, 0, in->numbers[i]);
+        else
+            element_set_integer(from, &bits, 0, in->integers[i]);
+        if (e->out->numbers)
+            e->out->numbers[i] = element_number(to, &bits, 0);
+        else
+            e->out->integers[i] = element_integer(to, &bits, 0);
+    }
+}

@@ -82,7 +82,8 @@ typedef enum ExprKind {
     EXPR_INDEX,  /* value of `offset` as element (i32 or i64) */
     EXPR_LOAD,   /* buffer[offset + dynamic·dynamic_factor] */
     EXPR_TEMP,   /* value of the let with this temp */
-    EXPR_APPLY,  /* element-wise row `op` of ops.def over in[]; cast goes to `element`;
+    EXPR_APPLY,  /* element-wise row `op` of ops.def over in[]; cast and bitcast go to
+                    `element`;
                     OP_random: in = key[0], key[1], key[2], stream, index (all i32); see
                     ir/eval.h */
     EXPR_LANES,  /* op (add, mul, max or min) over lanes var = 0..lanes of in[0]; a scalar, by

@@ -11,7 +11,7 @@
  *     other    = "local" buffer | "let" %name ":" element "=" expr | "fetch" place
  *              | "unravel" var "," var "=" offset "by" N | "transpose" %name "by" N
  *     expr     = number [":" element] | "index:" element "(" offset ")" | %name | place
- *              | "cast:" element "(" expr ")" | op "(" expr, … ")"
+ *              | "cast:" element "(" expr ")" | "bitcast:" element "(" expr ")" | op "(" expr, … ")"
  *              | "lanes" op var "of" N "(" expr ")"
  *     offset   = N, var, N*var, "(" expr ")" or N*"(" expr ")", joined by + and -
  *

@@ -178,6 +178,12 @@ static ElementType result_element(Op op, Expr *const *in)
     }
 }
 
+/* "cast:f32(…)" */
+static bool op_names_element(Op op)
+{
+    return op == OP_cast || op == OP_bitcast;
+}
+
 static Expr *parse_apply(Scope *scope, const char *start, const char *word)
 {
     Op op;
@@ -185,8 +191,8 @@ static Expr *parse_apply(Scope *scope, const char *start, const char *word)
     Expr *in[EXPR_INPUTS];
     int count = 0;
     if (!parse_op(scope, start, word, &op) ||
-        (op == OP_cast && !reader_expect(&scope->reader, ":")) ||
-        (op == OP_cast && !reader_element(&scope->reader, &element)) ||
+        (op_names_element(op) && !reader_expect(&scope->reader, ":")) ||
+        (op_names_element(op) && !reader_element(&scope->reader, &element)) ||
         !reader_expect(&scope->reader, "("))
         return NULL;
     do {
@@ -204,7 +210,7 @@ static Expr *parse_apply(Scope *scope, const char *start, const char *word)
         reader_error(&scope->reader, start, "%s takes %d operands, not %d", word, wanted, count);
         return NULL;
     }
-    if (op != OP_cast)
+    if (!op_names_element(op))
         element = result_element(op, in);
     return expr_apply(scope->reader.arena, op, element, count, in);
 }

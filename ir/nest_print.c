@@ -173,7 +173,7 @@ static void print_lanes(Printer *printer, const Expr *expr)
 static void print_apply(Printer *printer, const Expr *expr)
 {
     text_add(printer->text, op_name(expr->op));
-    if (expr->op == OP_cast)
+    if (expr->op == OP_cast || expr->op == OP_bitcast)
         text_print(printer->text, ":%s", element_name(expr->element));
     for (int i = 0; i < expr->in_count; i++) {
         text_add(printer->text, i ? ", " : "(");

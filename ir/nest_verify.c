@@ -168,7 +168,10 @@ static bool check_types(const Check *check, const Expr *expr)
     ElementType first = expr->in[0]->element;
     ElementType result = first;
     bool select = strcmp(rule, "select") == 0, random = expr->op == OP_random;
-    if (expr->op == OP_cast)
+    if (expr->op == OP_bitcast && element_bytes(first) != element_bytes(expr->element))
+        return CHECK_FAIL(check, "bitcast of %s to %s", element_name(first),
+                          element_name(expr->element));
+    if (expr->op == OP_cast || expr->op == OP_bitcast)
         return true;
     for (int i = select ? 2 : 1; i < expr->in_count; i++)
         if (expr->in[i]->element != expr->in[select ? 1 : 0]->element)

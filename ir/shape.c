@@ -239,6 +239,15 @@ bool shape_cast(const ShapeQuery *query, TensorType *result)
     return true;
 }
 
+bool shape_bitcast(const ShapeQuery *query, TensorType *result)
+{
+    ElementType from = query->in[0]->type.element, to = query->attr->element;
+    if (from == TYPE_BOOL || to == TYPE_BOOL || element_bytes(from) != element_bytes(to))
+        return shape_error(query, "%s and %s have not the same number of bits", element_name(from),
+                           element_name(to));
+    return shape_cast(query, result);
+}
+
 bool shape_broadcast(const ShapeQuery *query, TensorType *result)
 {
     *result = query->in[0]->type;

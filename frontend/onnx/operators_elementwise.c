@@ -208,6 +208,25 @@ void onnx_build_cast(OnnxOp *op)
     onnx_out(op, 0, graph_cast(op->f, onnx_in(op, 0), element));
 }
 
+/* Integers of one size wrap into each other, which keeps their bits; so do bool and u8, which holds
+ * 0 and 1 then. */
+void onnx_build_bit_cast(OnnxOp *op)
+{
+    Node *x = onnx_in(op, 0);
+    ElementType to;
+    if (!x || !onnx_element(op, "to", x->type.element, &to))
+        return;
+    ElementType from = x->type.element;
+    if (element_bytes(from) != element_bytes(to)) {
+        onnx_error(op, "casts the bits of %s to %s, which has not as many", element_name(from),
+                   element_name(to));
+        return;
+    }
+    bool moves = element_is_float(from) != element_is_float(to);
+    Attr attr = {.element = to};
+    onnx_out(op, 0, moves ? graph_node(op->f, OP_bitcast, 1, &x, &attr) : graph_cast(op->f, x, to));
+}
+
 void onnx_build_cast_like(OnnxOp *op)
 {
     const TensorType *like = onnx_in_type(op, 1);

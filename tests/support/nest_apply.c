@@ -240,11 +240,29 @@ static Scalar cast(ElementType to, ElementType from, Scalar x)
     return (Scalar){.integer = to == TYPE_BOOL ? x.number != 0 : saturate(to, x.number)};
 }
 
+static Scalar bitcast(ElementType to, ElementType from, Scalar x)
+{
+    union {
+        float f32;
+        double f64;
+        int64_t bits;
+    } shared = {.bits = x.integer};
+    if (from == TYPE_F32)
+        shared.f32 = (float)x.number;
+    else if (from == TYPE_F64)
+        shared.f64 = x.number;
+    if (to == TYPE_F32 || to == TYPE_F64)
+        return (Scalar){.number = to == TYPE_F32 ? (double)shared.f32 : shared.f64};
+    return fit(to, (Scalar){.integer = shared.bits});
+}
+
 Scalar scalar_apply(Op op, ElementType to, ElementType from, const Scalar *in)
 {
     switch (op) {
     case OP_cast:
         return cast(to, from, in[0]);
+    case OP_bitcast:
+        return bitcast(to, from, in[0]);
     case OP_select:
         return in[0].integer ? in[1] : in[2];
     case OP_random: {

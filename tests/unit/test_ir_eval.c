@@ -124,6 +124,11 @@ Test(elementwise, unsigned_integers)
 
 Test(elementwise, bits)
 {
+    gives("%a: f32[3] = constant value=[1, -2, 0] %r: i32[3] = bitcast %a to=i32",
+          "1065353216 -1073741824 0");
+    gives("%a: u64[2] = constant value=[4607182418800017408, 9223372036854775808] "
+          "%r: f64[2] = bitcast %a to=f64",
+          "1 0");
     binary("i32", "and", "12, -1, 5, 0", "10, 7, -8, 3", "8 7 0 0");
     binary("i32", "or", "12, -1, 5, 0", "10, 7, -8, 3", "14 -1 -3 3");
     binary("u8", "xor", "12, 255, 5, 0", "10, 1, 250, 3", "6 254 255 3");

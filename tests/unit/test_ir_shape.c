@@ -60,12 +60,15 @@ Test(shape, elementwise)
     gives("%x: i32[2,3]", "neg %x", "i32[2,3]");
     gives("%x: f32[]", "exp %x", "f32[]");
     gives("%x: f32[2,3]", "cast %x to=i8", "i8[2,3]");
+    gives("%x: f32[2,3]", "bitcast %x to=u32", "u32[2,3]");
     gives("%x: f32[8,1,5], %y: f32[3,1]", "add %x, %y", "f32[8,3,5]");
     gives("%x: f32[0,5], %y: f32[1,5]", "mul %x, %y", "f32[0,5]");
     gives("%x: i32[2], %y: i32[]", "lt %x, %y", "bool[2]");
     gives("%x: bool[2,1], %y: bool[3]", "and %x, %y", "bool[2,3]");
     gives("%c: bool[2,1], %x: i8[3], %y: i8[]", "select %c, %x, %y", "i8[2,3]");
     refuses("%x: bool[2]", "neg %x", "neg: bool[2] is no number; cast it first");
+    refuses("%x: f32[2]", "bitcast %x to=i64",
+            "bitcast: f32 and i64 have not the same number of bits");
     refuses("%x: i32[2]", "exp %x", "exp: i32[2] is not of a float type; cast it first");
     gives("%x: u8[2,1], %y: u8[3]", "and %x, %y", "u8[2,3]");
     gives("%x: i64[2]", "not %x", "i64[2]");

@@ -50,6 +50,8 @@ Test(nest_verify, types)
     check("%y[0] = add(%x[0], 1:i32)", ": add has operands of different types");
     check("%y[0] = %i[0]", ": i32 is stored to %y of f32");
     check("%y[0] = cast:f32(exp(%i[0]))", ": exp of i32");
+    check("%y[0] = bitcast:f32(%i[0])", NULL);
+    check("%y[0] = cast:f32(bitcast:i64(%i[0]))", ": bitcast of i32 to i64");
     check("%y[0] = select(%i[0], %x[0], %x[0])", ": select of i32, not of bool");
     check("%y[0] = cast:f32(and(%i[0], %i[0]))", NULL);
     check("%y[0] = and(%x[0], %x[0])", ": and of f32");
