@@ -6,6 +6,7 @@ import os
 
 import numpy
 
+import growth
 from network import Network, load
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -31,23 +32,26 @@ CONVOLUTIONS = [
     ("mobilenet_14_1x1", 14, 96, 576, 1, 1, 1),
 ]
 
-INFER = ["mlp", "lenet5", "squeezenet", "mobilenet_v2", "resnet18", "resnet50", "transformer"]
-TRAIN = {"mlp": 64, "lenet5": 64, "resnet_small": 64, "transformer": 8}  # and the batch
+INFER = ["mlp", "lenet5", "squeezenet", "mobilenet_v2", "resnet18", "resnet50", "transformer", "lstm"]
+TRAIN = {"mlp": 64, "lenet5": 64, "resnet_small": 64, "transformer": 8, "lstm": 64}  # and the batch
 CLASSES = 10
 
 
 @dataclasses.dataclass
 class Case:
     name: str
-    group: str  # the row's kind: gemm, conv, infer, train
+    group: str  # the row's kind: gemm, conv, infer, train, growth, start
     batch: int
     description: dict
     kind: str = "infer"  # what is called: infer or train
 
+    @property
+    def file_name(self):
+        return f"{self.name}_{self.kind}_{self.batch}"
+
     def open(self, folder, ingot):
         """Draws weights and inputs; for the processes that compute."""
         self.folder, self.ingot = folder, ingot
-        self.file_name = f"{self.name}_{self.kind}_{self.batch}"
         self.network = Network(self.description)
         random = numpy.random.default_rng(2)
         self.inputs = random.random((self.batch, *self.network.shapes[self.network.input]), numpy.float32) - numpy.float32(0.4)
@@ -92,12 +96,16 @@ def convolution(name, size, channels, out, kernel, stride, groups, gradient=None
     return Case(f"{name}_{gradient}_gradient", "conv", 8, description, "train")
 
 
-def all_cases(quick):
+def start_case():
+    return Case("lenet5", "start", 1, load(os.path.join(HERE, "models", "lenet5.json")))
+
+
+def all_cases(quick, batch32):
     cases = [product(*p) for p in PRODUCTS]
     cases += [convolution(*c) for c in CONVOLUTIONS]
     cases += [convolution(*c, gradient) for c in CONVOLUTIONS for gradient in ("weight", "input")
               if not (c[0] == "resnet_stem" and gradient == "input")]
     models = {os.path.basename(p)[:-5]: load(p) for p in glob.glob(os.path.join(HERE, "models", "*.json"))}
-    cases += [Case(n, "infer", b, models[n]) for n in INFER for b in ((1,) if quick else (1, 32))]
+    cases += [Case(n, "infer", b, models[n]) for n in INFER for b in ((1, 32) if batch32 or not quick else (1,))]
     cases += [Case(n, "train", b, models[n], "train") for n, b in TRAIN.items()]
-    return cases
+    return cases + growth.cases(lambda name, batch, model, kind: Case(name, "growth", batch, model, kind), models, quick)

@@ -53,6 +53,29 @@ def attention(layer, x, tokens, width, constant):
     return nodes
 
 
+def lstm(layer, x, constant):
+    """Steps first, as the operator wants them; the gates i, f, g, o become its i, o, f, g, columns rows."""
+    units, weights = layer.given["units"], layer.weights
+
+    def rows(key):
+        i, f, g, o = numpy.split(weights[key].T, 4)
+        return numpy.concatenate([i, o, f, g])[None]
+
+    inputs = [layer.name + "/steps first"]
+    inputs += [constant(layer, key, rows(key)) for key in ("weight_input", "weight_hidden")]
+    biases = numpy.concatenate([rows("bias_input"), rows("bias_hidden")], 1)
+    inputs.append(constant(layer, "bias", biases))
+    axis = constant(layer, "axis", numpy.array([1 if layer.given["whole"] else 0], numpy.int64))
+    outputs = [layer.name + "/all", layer.name + "/last"]
+    nodes = [helper.make_node("Transpose", [x], inputs[:1], perm=[1, 0, 2]),
+             helper.make_node("LSTM", inputs, outputs, name=layer.name, hidden_size=units)]
+    if not layer.given["whole"]:
+        return nodes + [helper.make_node("Squeeze", [outputs[1], axis], [layer.name])]
+    joined = layer.name + "/joined"
+    return nodes + [helper.make_node("Squeeze", [outputs[0], axis], [joined]),
+                    helper.make_node("Transpose", [joined], [layer.name], perm=[1, 0, 2])]
+
+
 def pads(layer):
     (top, bottom), (left, right) = layer.given["padding"]
     return [top, left, bottom, right]
@@ -81,6 +104,8 @@ def export(network, batch):
                 node(layer, "Gemm" if len(inputs) == 3 else "MatMul", inputs)
         elif layer.kind == "attention":
             nodes += attention(layer, inputs[0], *layer.shape, constant)
+        elif layer.kind == "lstm":
+            nodes += lstm(layer, inputs[0], constant)
         elif layer.kind == "layer_norm":
             inputs += [constant(layer, k, layer.weights[k]) for k in ("weight", "bias")]
             node(layer, "LayerNormalization", inputs, axis=-1, epsilon=given["epsilon"])

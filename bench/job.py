@@ -7,12 +7,14 @@ number of epochs with the same network, and evaluates once at the end, as Ingot 
 import gzip
 import os
 import re
-import resource
 import subprocess
 import sys
 import time
 
 import numpy
+
+import process
+from network import Network, load
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -66,15 +68,18 @@ def with_torch(folder, epochs, out):
     return 100 * right / len(test_y)
 
 
+def plain_network():
+    """Without what only the whole job has."""
+    description = load(os.path.join(ROOT, "examples", "lenet.json"))
+    layers = [l for l in description["layers"] if "dropout" not in l and "softmax" not in l]
+    return Network(dict(description, outputs=["logits"], layers=layers))
+
+
 def with_jax(folder, epochs, out):
     import jax
     from engines.xla import forward
-    from network import Network, load
     x, y, test_x, test_y = read(folder)
-    jnp, network = jax.numpy, None
-    description = load(os.path.join(ROOT, "examples", "lenet.json"))
-    description = dict(description, outputs=["logits"], layers=[l for l in description["layers"] if "dropout" not in l and "softmax" not in l])
-    network = Network(description)
+    jnp, network = jax.numpy, plain_network()
     drop = next(l.name for l in network.layers if l.kind == "flatten")
     weights = {k: jnp.array(v if k.endswith("weight") else 0 * v) for k, v in network.states().items()}
 
@@ -120,58 +125,59 @@ def with_jax(folder, epochs, out):
 # --- measuring ----------------------------------------------------------------------------------
 
 
-def timed(command, threads):
-    allowed = sorted(os.sched_getaffinity(0))[:threads]
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), JAX_PLATFORMS="cpu")
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
-                               preexec_fn=lambda: os.sched_setaffinity(0, allowed))
-    text = process.stdout.read()
-    _, code, usage = os.wait4(process.pid, 0)
-    return time.perf_counter() - start, usage.ru_maxrss * 1024, text, code
-
-
 def accuracy_of(text):
     found = re.findall(r"accuracy[^0-9]*([0-9.]+) ?%", text)
     return float(found[-1]) if found else None
 
 
-def measure(settings, found, every):
+def least_seconds(epochs, gflops):
+    """All multiply-adds, of training and of one evaluation, at the ceiling of the machine."""
+    network = plain_network()
+    trained = network.multiply_adds + network.gradient_multiply_adds
+    return 2 * (epochs * 60000 * trained + 10000 * network.multiply_adds) / (gflops * 1e9)
+
+
+def build(settings):
+    """The program, how long that took, and its error."""
+    program = os.path.join(settings.folder, "work", "lenet")
+    start = time.perf_counter()
+    done = subprocess.run([settings.ingot, "build", os.path.join(ROOT, "examples", "lenet.json"), "--train", "-o", program],
+                          capture_output=True, text=True)
+    seconds = time.perf_counter() - start
+    return program, seconds, "ingot build: " + (done.stderr.strip().splitlines() or ["failed"])[0] if done.returncode else None
+
+
+def measure(settings, found, threads, gflops):
     folder, rows = data_folder(), []
     if not folder:
         print("job: neither MNIST nor Fashion-MNIST is here; not measured")
         return rows
     epochs = 1 if settings.quick else 5
     goal = GOAL[os.path.basename(folder)] if not settings.quick else 80
-    program = os.path.join(settings.folder, "work", "lenet")
-    start = time.perf_counter()
-    done = subprocess.run([settings.ingot, "build", os.path.join(ROOT, "examples", "lenet.json"), "--train", "-o", program],
-                          capture_output=True, text=True)
-    built = time.perf_counter() - start
+    program, built, failure = build(settings)
     for engine in ("ingot", "torch", "jax"):
         if (engine != "ingot" and not found[engine]) or (settings.engine and engine not in settings.engine):
             continue
-        for threads in settings.threads or sorted({1, every}):
-            row = {"name": f"lenet on {os.path.basename(folder)}, {epochs} epochs", "kind": "job", "batch": 64,
-                   "threads": threads, "engine": engine}
-            rows.append(row)
-            out = os.path.join(settings.folder, "work", "trained." + engine)
-            if engine == "ingot":
-                if done.returncode:
-                    row["error"] = "ingot build: " + done.stderr.strip().splitlines()[0]
-                    continue
-                command = [program, "train", "--data", folder, "--epochs", str(epochs), "--threads", str(threads), "--save", out]
-            else:
-                command = [sys.executable, os.path.abspath(__file__), engine, folder, str(epochs), out]
-            seconds, peak, text, code = timed(command, threads)
-            accuracy = accuracy_of(text)
-            if code or accuracy is None:
-                row["error"] = (text.strip().splitlines() or ["no output"])[-1]
-                continue
-            row.update(median_ms=1e3 * seconds, peak_bytes=peak, accuracy=accuracy, agrees=accuracy >= goal)
-            if engine == "ingot":
-                row.update(build_ms=1e3 * built, artefact_bytes=os.path.getsize(program))
-    return sorted(rows, key=lambda r: r["threads"])
+        row = {"name": f"lenet on {os.path.basename(folder)}, {epochs} epochs", "kind": "job", "batch": 64,
+               "threads": threads, "engine": engine}
+        rows.append(row)
+        out = os.path.join(settings.folder, "work", "trained." + engine)
+        if engine == "ingot" and failure:
+            row["error"] = failure
+            continue
+        command = [sys.executable, os.path.abspath(__file__), engine, folder, str(epochs), out]
+        if engine == "ingot":
+            command = [program, "train", "--data", folder, "--epochs", str(epochs), "--threads", str(threads), "--save", out]
+        done = process.timed(settings, command, threads)
+        accuracy = accuracy_of(done["text"])
+        if done["code"] or accuracy is None:
+            row["error"] = (done["text"].strip().splitlines() or ["no output"])[-1]
+            continue
+        row.update(median_ms=1e3 * done["whole"], peak_bytes=done["peak_bytes"], accuracy=accuracy, agrees=accuracy >= goal,
+                   ceiling_fraction=least_seconds(epochs, gflops) / done["whole"])
+        if engine == "ingot":
+            row.update(build_ms=1e3 * built, artefact_bytes=os.path.getsize(program))
+    return rows
 
 
 if __name__ == "__main__":

@@ -16,8 +16,11 @@ import sys
 import numpy
 
 import arm
+import growth
 import job
-from cases import all_cases
+import process
+import start
+from cases import all_cases, start_case
 from network import Network
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -30,6 +33,7 @@ ENGINES = [  # module, engine, mode, Python package, kinds
     ("pytorch", "torch", "eager", "torch", {"infer", "train"}),
     ("pytorch_compiled", "torch", "compiled", "torch", {"infer", "train"}),
 ]
+COLUMNS = ("name", "kind", "batch", "threads", "engine", "median_ms", "ceiling_fraction", "peak_bytes", "agrees")  # of every row
 TOLERANCE = {"infer": 1e-3, "train": 5e-3}  # of the largest magnitude; of the losses of the first steps
 
 
@@ -122,6 +126,8 @@ def measure(case, threads, engines, settings):
             row = {"name": case.name, "kind": case.group, "batch": case.batch, "threads": threads, "engine": p.engine}
             if p.mode:
                 row["mode"] = p.mode
+            if case.group == "growth":
+                row["call"] = case.kind
             if "error" in p.opened or not p.times:
                 row["error"] = p.opened.get("error", "no time was measured")
                 rows.append(row)
@@ -167,7 +173,7 @@ def print_rows(rows):
             print(f"{head} {r['error'][:100]}")
             continue
         ratio = min(peers) / r["median_ms"] if r["engine"] == "ingot" and peers else r["median_ms"] / ingot if ingot else None
-        ceiling = f"{100 * r['ceiling_fraction']:6.1f} %" if "ceiling_fraction" in r else "       -"
+        ceiling = f"{100 * r['ceiling_fraction']:6.1f} %" if r.get("ceiling_fraction") else "       -"
         doubt = "" if r["agrees"] else "  not compared" if r["agrees"] is None else "  DISAGREES"
         print(f"{head} {r['median_ms']:11.4f} {100 * r.get('spread', 0):6.1f} % "
               f"{f'{ratio:6.2f}' if ratio else '     -'} {ceiling} {size(r['peak_bytes']):>11} "
@@ -202,7 +208,7 @@ def versions(packages):
     return found
 
 
-def measure_times(settings, cases, jobs):
+def measure_times(settings, cases, starts, jobs):
     found = versions([e[3] for e in ENGINES if e[3]])
     print(", ".join(f"{k} {v}" if v else f"{k} is not installed" for k, v in found.items()))
     engines = [e for e in ENGINES if (not e[3] or found[e[3]]) and (not settings.engine or e[1] in settings.engine)
@@ -212,15 +218,25 @@ def measure_times(settings, cases, jobs):
     print(f"{'case':42} {'th':>2} {'engine':15} {'median ms':>11} {'spread':>8} {'ratio':>6} {'of limit':>8} "
           f"{'memory':>11} {'build ms':>9} {'artefact':>10}")
     rows = []
+
+    def show(new):
+        print_rows(new)
+        rows.extend(new)
+
     for case in cases:
         for threads in settings.threads or sorted({1, every}):
-            new = measure(case, threads, engines, settings)
-            print_rows(new)
-            rows += new
+            new = measure(case, threads, [e for e in engines if case.group != "growth" or e[0] in growth.ENGINES], settings)
+            if case.group == "growth":
+                growth.count_kernels(settings, case, new)
+            show(new)
+    process.build(settings)
+    if starts:
+        show(start.measure(start_case(), settings, found))
     if jobs:
-        new = job.measure(settings, found, every)
-        print_rows(new)
-        rows += new
+        for threads in settings.threads or sorted({1, every}):
+            gflops = measure_ceiling(settings.ceiling, threads, max(0.5, settings.seconds))["gflops"]
+            show(job.measure(settings, found, threads, gflops))
+    growth.print_table(rows)
     print()
     mean_of_ratios(rows)
     return rows
@@ -228,8 +244,9 @@ def measure_times(settings, cases, jobs):
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n")[0])
-    parser.add_argument("--only", metavar="NAME", help="only cases whose kind is NAME or whose name holds it")
-    parser.add_argument("--quick", action="store_true", help="short rounds, no batch 32, no torch.compile: for trying out, not for results")
+    parser.add_argument("--only", metavar="NAME", help="only cases whose kind is NAME or whose name holds it; batch32: those")
+    parser.add_argument("--quick", action="store_true",
+                        help="short rounds, fewer sizes, no batch 32 unless --only asks for it, no torch.compile: for trying out, not for results")
     parser.add_argument("--engine", action="append", metavar="NAME", help="only these engines; may be repeated")
     parser.add_argument("--threads", type=int, action="append", metavar="N", help="1 and all otherwise")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
@@ -238,21 +255,23 @@ def main():
     settings.ingot = os.environ["INGOT"]
     settings.seconds, settings.rounds = (0.1, 2) if settings.quick else (2.0, 8)
     settings.log = open(os.path.join(settings.folder, "engines.log"), "wb")
-    cases = [c for c in all_cases(settings.quick)
-             if not settings.only or settings.only in c.name or settings.only == c.group]
-    jobs = not settings.only or settings.only in ("job", "lenet")
+    batch32 = settings.only == "batch32"
+    cases = [c for c in all_cases(settings.quick, batch32)
+             if not settings.only or settings.only in c.name or settings.only == c.group or (batch32 and c.batch == 32)]
+    starts = settings.only in (None, "start")
+    jobs = settings.only in (None, "job", "lenet")
     arms = settings.only in (None, "arm") and (not settings.engine or "ingot" in settings.engine)
     if settings.list:
         print("\n".join(f"{c.group:6} {c.name}, batch {c.batch}" for c in cases))
         return 0
-    if not cases and not jobs and not arms:
+    if not cases and not starts and not jobs and not arms:
         parser.error(f"no case is called {settings.only}; --list names them")
-    rows = measure_times(settings, cases, jobs) if cases or jobs else []
+    rows = measure_times(settings, cases, starts, jobs) if cases or starts or jobs else []
     if arms:
         rows += arm.measure(settings)
     path = os.path.join(settings.folder, "results.json")
     with open(path, "w", encoding="utf-8") as file:
-        json.dump(rows, file, indent=1)
+        json.dump([{k: None for k in COLUMNS} | row for row in rows], file, indent=1)
     print(f"written to {path}")
     bad = [r for r in rows if r["engine"] == "ingot" and (r.get("agrees") is False or "error" in r)]
     for r in bad:

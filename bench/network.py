@@ -205,6 +205,18 @@ class Network:
         self.gradient_multiply_adds += 4 * tokens * tokens * width
         return name
 
+    def make_lstm(self, kind, name, given, last, scope):
+        units, (steps, features) = given.get("main", given.get("units")), self.shapes[last]
+        spread = lambda *shape: self.random.uniform(-units**-0.5, units**-0.5, shape).astype(numpy.float32)
+        weights = {"weight_input": spread(features, 4 * units), "weight_hidden": spread(units, 4 * units),
+                   "bias_input": spread(4 * units), "bias_hidden": spread(4 * units)}
+        whole = given.get("return", "sequence") == "sequence"
+        before = last
+        name = self.put(kind, name, last, (steps, units) if whole else (units,), {"units": units, "whole": whole}, weights)
+        self.count(before, steps * features * 4 * units, self.layers[-1].frozen)
+        self.count(name, steps * units * 4 * units, self.layers[-1].frozen)
+        return name
+
     def make_max_pool(self, kind, name, given, last, scope):
         h, w, c = self.shapes[last]
         size = pair(given.get("main", given.get("size")))

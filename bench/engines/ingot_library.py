@@ -19,24 +19,30 @@ class Options(ctypes.Structure):
                 ("memory_bytes", ctypes.c_size_t)]
 
 
+def build(case, base, emit):
+    """Writes the model as base.json, with its weights, and builds it: "shared" into base.so, "exe" into base."""
+    weights = base + ".safetensors"
+    case.network.save(weights)
+    with open(base + ".json", "w", encoding="utf-8") as file:
+        json.dump(dict(case.network.description, weights=weights), file)
+    path = base + ".so" if emit == "shared" else base
+    command = [case.ingot, "build", base + ".json", "--emit=" + emit, "-o", path]
+    if case.kind == "train":
+        command += ["--train", f"--train-batch={case.batch}"]
+    else:
+        command += [f"--batch={case.batch}"] + ["--freeze"] * FREEZE
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError("ingot build: " + (done.stderr.strip().splitlines() or ["failed"])[0])
+    return path
+
+
 class Engine:
     def __init__(self, case, threads):
         self.case, network = case, case.network
         base = os.path.join(case.folder, f"{case.file_name}.{threads}" + ".frozen" * FREEZE)
-        weights = base + ".safetensors"
-        network.save(weights)
-        with open(base + ".json", "w", encoding="utf-8") as file:
-            json.dump(dict(network.description, weights=weights), file)
-        library = base + ".so"
-        command = [case.ingot, "build", base + ".json", "--emit=shared", "-o", library]
-        if case.kind == "train":
-            command += ["--train", f"--train-batch={case.batch}"]
-        else:
-            command += [f"--batch={case.batch}"] + ["--freeze"] * FREEZE
         start = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError("ingot build: " + (done.stderr.strip().splitlines() or ["failed"])[0])
+        library = build(case, base, "shared")
         self.build_seconds = time.perf_counter() - start
         self.artefact_bytes = os.path.getsize(library)
         case.settle()  # what was read only to be written counts for nothing

@@ -29,6 +29,11 @@ def modules(torch, network):
             module.weight.data = torch.tensor(weights["weight"])
             module.running_mean.data = torch.tensor(weights["running_mean"])
             module.running_var.data = torch.tensor(weights["running_variance"])
+        elif layer.kind == "lstm":
+            made[layer.name] = module = nn.LSTM(len(weights["weight_input"]), given["units"], batch_first=True)
+            for mine, theirs in (("input", "ih"), ("hidden", "hh")):
+                getattr(module, f"weight_{theirs}_l0").data = torch.tensor(weights["weight_" + mine].T.copy())
+                getattr(module, f"bias_{theirs}_l0").data = torch.tensor(weights["bias_" + mine])
         elif layer.kind == "layer_norm":
             made[layer.name] = module = nn.LayerNorm(len(weights["weight"]), given["epsilon"])
             module.weight.data = torch.tensor(weights["weight"])
@@ -66,6 +71,9 @@ def make_net(torch, network):
                 return F.max_pool2d(a[0], given["kernel"], given["stride"])
         if layer.kind == "attention":
             return made[layer.name](a[0], a[0], a[0], need_weights=False)[0]
+        if layer.kind == "lstm":
+            y = made[layer.name](a[0])[0]
+            return y if given["whole"] else y[:, -1]
         if layer.name in made:
             return made[layer.name](a[0])
         return {"relu": lambda: F.relu(a[0]), "relu6": lambda: F.relu6(a[0]), "add": lambda: a[0] + a[1],

@@ -16,6 +16,23 @@ def attention(jax, x, heads, w):
     return project(seen.reshape(batch, tokens, width), "output")
 
 
+def lstm(jax, x, units, whole, w):
+    """The input's part of all steps as one product, then a scan."""
+    jnp = jax.numpy
+    given = jnp.swapaxes(x @ w("weight_input") + w("bias_input") + w("bias_hidden"), 0, 1)
+    start = jnp.zeros((x.shape[0], units), x.dtype)
+
+    def step(carried, part):
+        h, c = carried
+        i, f, g, o = jnp.split(part + h @ w("weight_hidden"), 4, 1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (h, c), h if whole else None
+
+    (h, _), all_h = jax.lax.scan(step, (start, start), given)
+    return jnp.swapaxes(all_h, 0, 1) if whole else h
+
+
 def forward(jax, network, weights, x, training):
     """The output, and the running statistics after this batch."""
     jnp, lax = jax.numpy, jax.lax
@@ -43,6 +60,8 @@ def forward(jax, network, weights, x, training):
             y = y * w("weight") + w("bias")
         elif layer.kind == "attention":
             y = attention(jax, a[0], given["heads"], w)
+        elif layer.kind == "lstm":
+            y = lstm(jax, a[0], given["units"], given["whole"], w)
         elif layer.kind == "max_pool":
             y = lax.reduce_window(a[0], -jnp.inf, lax.max, (1, *given["kernel"], 1), (1, *given["stride"], 1),
                                   ((0, 0), *given["padding"], (0, 0)))
