@@ -528,6 +528,9 @@ static Stmt *row_parts(Contraction *c)
 
 static Stmt *tile(Contraction *c)
 {
+    Stmt *window = c->outer[c->vector].a != 0 ? tile_window(c) : NULL;
+    if (window)
+        return window;
     tile_choose_block(c);
     if (should_pack(c))
         add_packing(c);

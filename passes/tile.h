@@ -1,13 +1,13 @@
 /* A contraction as tiling sees it: shared by tile.c, which writes the loops, tile_block.c,
- * which chooses their sizes, tile_sum.c, which writes the sums of a block, and tile_epilogue.c,
- * which writes what is done with them. */
+ * which chooses their sizes, tile_sum.c, which writes the sums of a block, tile_epilogue.c,
+ * which writes what is done with them, and tile_window.c, which does it all for depthwise ones. */
 #ifndef INGOT_PASSES_TILE_H
 #define INGOT_PASSES_TILE_H
 
 #include "passes/rewrite.h"
 #include "passes/schedule_kernel.h"
 
-enum { LOOP_MAX = 16, PACK_ROWS = 8 };
+enum { LOOP_MAX = 16, PACK_ROWS = 8, L2_BYTES_PER_CYCLE = 32, LINE_BYTES = 64 };
 
 typedef struct Axis {
     const Var *var;
@@ -90,6 +90,10 @@ Stmt *tile_reduced_loops(const Contraction *c, int count, Stmt *body);
 /* `body` written out for each vector of each row. With `exact`, lanes beyond the edge of the output
  * are left out. */
 Stmt *tile_each_vector(const Contraction *c, const Block *b, bool exact, Stmt *body);
+
+/* All of a contraction both of whose operands move with the lanes; NULL when nothing could be
+ * gained (tile_window.c). */
+Stmt *tile_window(Contraction *c);
 
 /* The reduced loops of a block; `add` is one of its sums: `%acc[…] += mul(A, B)`. */
 Stmt *tile_sum(Contraction *c, const Block *b, Stmt *add);

@@ -19,8 +19,6 @@ enum {
     WAY_BYTES = 4096, /* of a first-level cache: addresses so far apart compete for one set */
     PAGE_BYTES = 4096,
     PAGE_CYCLES = 10, /* for each row of a block in a page of its own: nothing is fetched ahead */
-    LINE_BYTES = 64,
-    L2_BYTES_PER_CYCLE = 32,
     L3_BYTES_PER_CYCLE = 12,
 };
 
