@@ -113,3 +113,31 @@ void onnx_build_bernoulli(OnnxOp *op)
     Node *drawn = graph_cast(op->f, uniform(op, p->type.rank, p->type.dims), p->type.element);
     onnx_out(op, 0, graph_cast(op->f, graph_binary(op->f, OP_lt, drawn, p), element));
 }
+
+/* Classes drawn for each row of unnormalised logarithms of probabilities: as many as have a sum of
+ * probabilities up to them that the number drawn, times all of the sum, has passed. */
+void onnx_build_multinomial(OnnxOp *op)
+{
+    Node *x = onnx_in(op, 0);
+    ElementType element;
+    int64_t samples = onnx_int(op, "sample_size", 1), last = 1, deep = 2;
+    if (!x || !onnx_element(op, "dtype", TYPE_I32, &element))
+        return;
+    if (x->type.rank != 2 || x->type.dims[1] < 1 || samples < 1) {
+        onnx_error(op, "draws samples for rows of classes: both must be there");
+        return;
+    }
+    int64_t rows = x->type.dims[0], classes = x->type.dims[1];
+    x = graph_cast(op->f, x, TYPE_F32);
+    Node *largest = graph_reduce(op->f, OP_reduce_max, x, 1, &last, true);
+    Node *p = graph_unary(op->f, OP_exp, graph_sub(op->f, x, largest));
+    Node *sums = graph_cumulative(op->f, p, 1, MODE_ADD, false, false);
+    Node *all = graph_reduce(op->f, OP_reduce_sum, p, 1, &last, true);
+    Node *drawn = graph_mul(op->f, uniform(op, 2, (int64_t[]){rows, samples}), all);
+    drawn = graph_reshape(op->f, drawn, 3, (int64_t[]){rows, samples, 1});
+    sums = graph_reshape(op->f, sums, 3, (int64_t[]){rows, 1, classes});
+    Node *passed = graph_cast(op->f, graph_binary(op->f, OP_le, sums, drawn), TYPE_I32);
+    Node *drawn_class = graph_reduce(op->f, OP_reduce_sum, passed, 1, &deep, false);
+    onnx_out(op, 0,
+             graph_cast(op->f, onnx_at_most(op, drawn_class, (double)(classes - 1)), element));
+}

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "frontend/onnx/arithmetic.h"
-#include "ir/element.h"
 
 /* Axes: an attribute, and an input from version 18 on (13 for sums). Without any: all, unless
  * noop_with_empty_axes says none. */
@@ -33,27 +32,8 @@ static bool read_reduction(OnnxOp *op, Reduction *r)
     return reduced_axes(op, r->x, r->axes, &r->count);
 }
 
-/* The largest and the least of nothing are the least and the greatest of all numbers. */
-static Node *extreme_of_nothing(OnnxOp *op, const Reduction *r, Op which, const Node *x)
-{
-    ElementType element = x->type.element;
-    bool gone[RANK_LIMIT] = {false};
-    int64_t dims[RANK_LIMIT];
-    int rank = 0;
-    for (int i = 0; i < r->count; i++)
-        gone[r->axes[i]] = true;
-    for (int i = 0; i < x->type.rank; i++)
-        if (!gone[i] || r->keep)
-            dims[rank++] = gone[i] ? 1 : x->type.dims[i];
-    Node *number = onnx_scalar(
-        op, element, which == OP_reduce_max ? element_lowest(element) : element_highest(element));
-    return graph_broadcast(op->f, number, rank, dims);
-}
-
 static Node *reduce(OnnxOp *op, const Reduction *r, Op which, Node *x)
 {
-    if (x && r->count && which != OP_reduce_sum && type_elements(&x->type) == 0)
-        return extreme_of_nothing(op, r, which, x);
     return graph_reduce(op->f, which, x, r->count, r->axes, r->keep);
 }
 
@@ -141,9 +121,7 @@ void onnx_build_reduce_log_sum_exp(OnnxOp *op)
     ElementType element;
     if (!read_float_reduction(op, &r, &element))
         return;
-    Reduction kept = r;
-    kept.keep = true;
-    Node *m = reduce(op, &kept, OP_reduce_max, r.x);
+    Node *m = graph_reduce(op->f, OP_reduce_max, r.x, r.count, r.axes, true);
     Node *infinite = onnx_compare(op, OP_eq, graph_unary(op->f, OP_abs, m), INFINITY);
     m = graph_select(op->f, infinite, onnx_scalar(op, r.x->type.element, 0), m);
     Node *e = graph_unary(op->f, OP_exp, graph_sub(op->f, r.x, m));
@@ -182,6 +160,21 @@ void onnx_build_arg(OnnxOp *op)
     if (last)
         place = onnx_number_first(op, OP_sub, (double)(length - 1), place);
     onnx_out(op, 0, keep && place ? graph_reshape(op->f, place, rank, dims) : place);
+}
+
+/* ---- of the elements so far ---- */
+
+/* detail: the Mode */
+void onnx_build_cumulative(OnnxOp *op)
+{
+    Node *x = onnx_in(op, 0);
+    bool exclusive = onnx_int(op, "exclusive", 0) != 0, reverse = onnx_int(op, "reverse", 0) != 0;
+    int64_t given;
+    int axis;
+    if (x && onnx_in_integer(op, 1, "the axis", &given) &&
+        onnx_axis(op, given, x->type.rank, &axis))
+        onnx_out(op, 0,
+                 graph_cumulative(op->f, x, axis, (Mode)op->row->detail, exclusive, reverse));
 }
 
 /* ---- normalised by sums ---- */
