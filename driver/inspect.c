@@ -5,6 +5,7 @@
 
 #include "driver/commands.h"
 #include "driver/compile.h"
+#include "driver/memory.h"
 
 /* 1797 as "1,797" */
 static const char *with_commas(Arena *arena, int64_t number)
@@ -35,7 +36,7 @@ static const char *as_bytes(Arena *arena, int64_t bytes)
 
 /* --- tables --- */
 
-enum { COLUMNS = 6 };
+enum { COLUMNS = 7 };
 
 typedef struct Table {
     Arena *arena;
@@ -93,32 +94,42 @@ static void print_layers(Arena *arena, const Model *model)
 
 static void print_functions(Arena *arena, const Module *module)
 {
-    Table table = {.arena = arena, .columns = 6, .left = 1};
+    Table table = {.arena = arena, .columns = 7, .left = 1};
     table_add(&table, (const char *[]){"function", "batch", "multiply-adds", "kernel calls",
-                                       "temporaries", "each thread"});
+                                       "temporaries", "each thread", "in all"});
     for (int i = 0; i < module->schedule_count; i++) {
         const Schedule *schedule = module->schedules[i];
         const Function *function = schedule->function;
-        table_add(&table,
-                  (const char *[]){function->name,
-                                   function->batch ? with_commas(arena, function->batch) : "-",
-                                   with_commas(arena, schedule->multiply_adds),
-                                   with_commas(arena, schedule->call_count),
-                                   as_bytes(arena, schedule->arena_bytes),
-                                   as_bytes(arena, schedule->scratch_bytes)});
+        Memory memory = memory_of_function(arena, module, i);
+        table_add(
+            &table,
+            (const char *[]){
+                function->name, function->batch ? with_commas(arena, function->batch) : "-",
+                with_commas(arena, schedule->multiply_adds),
+                with_commas(arena, schedule->call_count), as_bytes(arena, schedule->arena_bytes),
+                as_bytes(arena, schedule->scratch_bytes), as_bytes(arena, memory_sum(&memory, 1))});
     }
     table_print(&table);
 }
 
-static int64_t most(const Module *module, bool scratch)
+/* Of the function that needs the most in all. */
+static void print_height(Arena *arena, const Module *module)
 {
-    int64_t largest = 0;
-    for (int i = module->prepare ? -1 : 0; i < module->schedule_count; i++) {
-        const Schedule *schedule = i < 0 ? module->prepare : module->schedules[i];
-        int64_t bytes = scratch ? schedule->scratch_bytes : schedule->arena_bytes;
-        largest = bytes > largest ? bytes : largest;
-    }
-    return largest;
+    const Schedule *most = NULL;
+    for (int i = 0; i < module->schedule_count; i++)
+        if (!most || module->schedules[i]->arena_bytes > most->arena_bytes)
+            most = module->schedules[i];
+    if (!most)
+        return;
+    Height height = memory_height(arena, most);
+    if (height.call < 0)
+        return;
+    const Call *call = &most->calls[height.call];
+    char type[TYPE_TEXT_BYTES];
+    printf("height       call %d of %s, %s%s%s: %s in %d temporaries, the largest %s\n",
+           height.call, most->function->name, call->kernel->name, *call->layers ? " for " : "",
+           call->layers, as_bytes(arena, height.bytes), height.count,
+           type_print(&height.largest->type, type));
 }
 
 static void print_memory(Arena *arena, const Module *module)
@@ -130,17 +141,14 @@ static void print_memory(Arena *arena, const Module *module)
         all += bytes;
         weights += program->states[i]->parameter ? bytes : 0;
     }
-    int64_t temporaries = most(module, false), scratch = most(module, true);
     printf("weights      %s\n", as_bytes(arena, weights));
     printf("all states   %s\n", as_bytes(arena, all));
     if (module->prepared_bytes)
         printf("packed       %s, made from the states when they change\n",
                as_bytes(arena, module->prepared_bytes));
     printf("constants    %s\n", as_bytes(arena, module->constant_bytes));
-    printf("temporaries  %s and %s for each thread, of the function that needs the most\n",
-           as_bytes(arena, temporaries), as_bytes(arena, scratch));
-    printf("an instance  %s with one thread\n",
-           as_bytes(arena, module->state_bytes + module->prepared_bytes + temporaries + scratch));
+    print_height(arena, module);
+    puts("in all       what a process has in memory that calls this function, with one thread");
 }
 
 int command_inspect(const Options *options)

@@ -11,9 +11,9 @@
  *     other    = "local" buffer | "let" %name ":" element "=" expr | "fetch" place
  *              | "unravel" var "," var "=" offset "by" N | "transpose" %name "by" N
  *     expr     = number [":" element] | "index:" element "(" offset ")" | %name | place
- *              | "cast:" element "(" expr ")" | "bitcast:" element "(" expr ")" | op "(" expr, … ")"
- *              | "lanes" op var "of" N "(" expr ")"
- *     offset   = N, var, N*var, "(" expr ")" or N*"(" expr ")", joined by + and -
+ *              | "cast:" element "(" expr ")" | "bitcast:" element "(" expr ")" | op "(" expr, …
+ * ")" | "lanes" op var "of" N "(" expr ")" offset   = N, var, N*var, "(" expr ")" or N*"(" expr
+ * ")", joined by + and -
  *
  * `#` begins a comment that ends with its line. An error ends its kernel; reading goes on with the
  * next one that begins a line. What is grammatical need not be right: kernel_verify() says whether
