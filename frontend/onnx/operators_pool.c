@@ -1,4 +1,5 @@
 /* Pooling: windows over the axes behind the channels, or all of them. */
+#include "base/checked.h"
 #include "frontend/onnx/spatial.h"
 
 static bool pool_spatial(OnnxOp *op, const TensorType *x, Spatial *s)
@@ -66,6 +67,62 @@ void onnx_build_max_pool(OnnxOp *op)
     Node *taps = graph_window(op->f, OP_window_argmax, last, &s);
     if (taps)
         onnx_out(op, 1, onnx_channels_first(op, largest_places(op, type, &s, taps)));
+}
+
+/* The lengths that a pool with these attributes has made x of. */
+static bool unpooled_dims(OnnxOp *op, const TensorType *x, int64_t *dims)
+{
+    int64_t sizes[3], stride[3], pads[6];
+    int rank = x->rank - 2;
+    if (rank < 1 || rank > 3)
+        return onnx_error(op, "pools a tensor of %d axes; 3 to 5 are supported", x->rank);
+    if (!onnx_numbers(op, "kernel_shape", rank, 1, 1, sizes) ||
+        !onnx_numbers(op, "strides", rank, 1, 1, stride) ||
+        !onnx_numbers(op, "pads", 2 * rank, 0, 0, pads))
+        return false;
+    int64_t all = dims[0] = x->dims[0];
+    dims[1] = x->dims[1];
+    for (int i = 1; i < x->rank; i++) {
+        int64_t span = 0;
+        if (i >= 2 && !checked_multiply(x->dims[i] - 1, stride[i - 2], &span))
+            return onnx_error(op, "axis %d is too long", i);
+        if (i >= 2)
+            dims[i] = span + sizes[i - 2] - pads[i - 2] - pads[rank + i - 2];
+        if (!checked_multiply(all, dims[i], &all) || all > INT32_MAX)
+            return onnx_error(op, "makes axis %d %lld long", i, (long long)dims[i]);
+    }
+    return true;
+}
+
+/* Places count in what the attributes say; the rest of a larger output_shape is nought. */
+void onnx_build_max_unpool(OnnxOp *op)
+{
+    Node *x = onnx_in(op, 0), *places = onnx_in(op, 1);
+    int64_t dims[RANK_LIMIT], before[RANK_LIMIT] = {0}, after[RANK_LIMIT] = {0};
+    const int64_t *wanted;
+    int count;
+    if (!x || !places || !unpooled_dims(op, &x->type, dims))
+        return;
+    int rank = x->type.rank;
+    if (onnx_has_in(op, 2)) {
+        if (!onnx_in_integers(op, 2, "output_shape", &wanted, &count))
+            return;
+        for (int i = 0; i < rank && count == rank; i++)
+            after[i] = wanted[i] - dims[i];
+        for (int i = 0; i < rank; i++)
+            if (count != rank || after[i] < 0) {
+                onnx_error(op, "output_shape is not what its input can have come from");
+                return;
+            }
+    }
+    int64_t all = 1, given = type_elements(&x->type);
+    for (int i = 0; i < rank; i++)
+        all *= dims[i];
+    Node *nought = graph_broadcast(op->f, onnx_scalar(op, x->type.element, 0), 1, &all);
+    Node *rows = graph_cast(op->f, graph_reshape(op->f, places, 1, &given), TYPE_I32);
+    Node *y = graph_scatter(op->f, nought, graph_reshape(op->f, x, 1, &given), rows, MODE_SET);
+    y = graph_reshape(op->f, y, rank, dims);
+    onnx_out(op, 0, onnx_has_in(op, 2) ? graph_pad(op->f, y, before, after, NULL, 0) : y);
 }
 
 /* Sums divided by how many elements each window sees: all of it, or those inside of the input. */

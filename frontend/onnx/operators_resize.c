@@ -201,21 +201,33 @@ static bool read_lists(OnnxOp *op, const TensorType *x, Resizing *r)
 
 /* ---- where results come from ---- */
 
+/* Which element is nearest may hang on a rounding error: it is found in the precision in which
+ * everybody finds it. */
+static double narrowed(const Resizing *r, double x)
+{
+    return r->filter == NEAREST ? (double)(float)x : x;
+}
+
+static double half_pixel(const Resizing *r, double at, double scale)
+{
+    return narrowed(r, narrowed(r, (at + 0.5) / scale) - 0.5);
+}
+
 static double source_of(const Resizing *r, int axis, int64_t from, int64_t i)
 {
-    double scale = r->scale[axis], whole = scale * (double)from, last = (double)(from - 1);
-    double at = (double)i;
+    double scale = narrowed(r, r->scale[axis]), last = (double)(from - 1), at = (double)i;
+    double whole = r->scale[axis] * (double)from; /* the length, before it is rounded down */
     switch (r->transform) {
     case HALF_PIXEL:
-        return (at + 0.5) / scale - 0.5;
+        return half_pixel(r, at, scale);
     case HALF_PIXEL_SYMMETRIC:
-        return (double)from / 2 * (1 - (double)r->length[axis] / whole) + (at + 0.5) / scale - 0.5;
+        return (double)from / 2 * (1 - (double)r->length[axis] / whole) + half_pixel(r, at, scale);
     case PYTORCH_HALF_PIXEL:
-        return r->length[axis] > 1 ? (at + 0.5) / scale - 0.5 : 0;
+        return r->length[axis] > 1 ? half_pixel(r, at, scale) : 0;
     case ALIGN_CORNERS:
-        return whole == 1 ? 0 : at * last / (whole - 1);
+        return whole == 1 ? 0 : narrowed(r, narrowed(r, at * last) / (whole - 1));
     case ASYMMETRIC:
-        return at / scale;
+        return narrowed(r, at / scale);
     default:
         if (whole == 1)
             return (r->start[axis] + r->end[axis]) / 2 * last;
