@@ -144,6 +144,9 @@ static bool link_operand(const Node *node, int in, bool any_rows, Link *link)
     case OP_scatter_add:
         link_rows(link, node->in[1]->type.rank, 1);
         return in == 0;
+    case OP_scatter: /* base, updates, rows */
+        link_rows(link, in == 0 ? 1 : node->in[2]->type.rank, 1);
+        return in <= 1;
     default:
         if (op_is(node->op, ELEMENTWISE))
             link_elementwise(link);
@@ -159,7 +162,7 @@ static int front_axes(const Node *node)
         return 0;
     if (node->op == OP_gather)
         return node->in[1]->type.rank;
-    if (node->op == OP_scatter_add)
+    if (node->op == OP_scatter_add || node->op == OP_scatter)
         return 1;
     bool free = node->in_count > 0 && link_operand(node, 0, false, &link);
     return free ? 0 : node->type.rank;

@@ -244,7 +244,9 @@ void lower_function(Lowering *l)
     bool *late;
     Group **groups = order_groups(l, &late);
     plan_borders(l);
+    plan_joins(l);
     place_values(l, late);
+    place_parts(l);
     count_readers(l);
     Slot **saved = save_moved_states(l);
     for (int g = 0; g < l->fusion->group_count; g++)

@@ -10,8 +10,9 @@
  * to each other (results, reshapes, products whose loops over rows and columns become one) it is
  * stored without a border as well.
  *
- * What no kernel stores (inputs, states), what is stored in parts (concat), and what is wanted with
- * other numbers around it (a maximum wants the least there are), is copied into a larger tensor. */
+ * What no kernel stores (inputs, states), what is stored in parts and wanted without a border as
+ * well (concat), and what is wanted with other numbers around it (a maximum wants the least there
+ * are), is copied into a larger tensor. */
 #include <string.h>
 
 #include "passes/lowering.h"
@@ -52,11 +53,15 @@ static TensorType bordered_type(const TensorType *inside, const Border *border)
 
 /* ---- which values are stored with a border ---- */
 
-/* Does a kernel store this value element by element? */
-static bool is_stored_by_kernel(const Lowering *l, const Node *node)
+bool is_stored_by_kernel(const Lowering *l, const Node *node)
 {
     const Group *group = l->fusion->group_of[node->id];
     return group && l->fusion->stored[node->id] && (!group->root || node_has_epilogue(group->root));
+}
+
+static bool is_joined_here(const Lowering *l, const Node *node)
+{
+    return node->op == OP_concat && l->fusion->group_of[node->id] && l->fusion->stored[node->id];
 }
 
 static void widen(Lowering *l, Node *node, const Border *border)
@@ -85,9 +90,7 @@ static bool is_strided(const Node *node)
     return false;
 }
 
-/* Is it as good to find the operand with a border around it? Not where its rows would be read as
- * one. */
-static bool reads_inside(Lowering *l, Node *reader, int in)
+bool reads_inside(Lowering *l, Node *reader, int in)
 {
     const Group *group = l->fusion->group_of[reader->id];
     Border border;
@@ -110,7 +113,8 @@ void plan_borders(Lowering *l)
     for (int g = 0; g < l->fusion->group_count; g++) {
         Node *root = l->fusion->groups[g]->root;
         for (int i = 0; root && i < root->in_count; i++)
-            if (is_stored_by_kernel(l, root->in[i]) && find_border(l, root, i, &border))
+            if ((is_stored_by_kernel(l, root->in[i]) || is_joined_here(l, root->in[i])) &&
+                find_border(l, root, i, &border))
                 widen(l, root->in[i], &border);
     }
     for (int n = 0; n < f->node_count; n++)
@@ -122,8 +126,13 @@ void plan_borders(Lowering *l)
     for (int u = 0; u < f->update_count; u++)
         if (l->bordered[f->updates[u].node->id])
             l->bordered[f->updates[u].node->id]->plain = true;
+    for (int r = 0; r < f->result_count; r++)
+        if (l->bordered[f->results[r].node->id])
+            l->bordered[f->results[r].node->id]->plain = true;
     for (int n = 0; n < f->node_count; n++) {
         Padded *padded = l->bordered[n];
+        if (padded && padded->plain && f->nodes[n]->op == OP_concat)
+            padded = l->bordered[n] = NULL; /* its parts are stored once */
         if (!padded)
             continue;
         padded->type = bordered_type(&padded->node->type, &padded->border);
@@ -153,7 +162,7 @@ Expr *padded_read(Lowering *l, const Padded *padded, const Coordinates *at)
 static const Padded *find_padded(const Lowering *l, const Node *node, const Border *border)
 {
     const Padded *made = l->bordered[node->id];
-    if (made && same_number(made->border.value, border->value))
+    if (made && !made->whole && same_number(made->border.value, border->value))
         return made;
     size_t bytes = (size_t)node->type.rank * sizeof border->before[0];
     for (const Padded *p = l->padded; p; p = p->next)
@@ -221,7 +230,7 @@ Stmt *lower_group_borders(Lowering *l)
     Stmt *all = NULL;
     for (int m = 0; l->group && m < l->group->member_count; m++) {
         const Padded *p = l->bordered[l->group->members[m]->id];
-        if (p)
+        if (p && !p->whole)
             all = stmt_append(all, lower_fill_border(l, p->slot, &p->type, &p->border));
     }
     return all;

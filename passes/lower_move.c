@@ -83,7 +83,9 @@ void lower_root_pad(Lowering *l, Node *root)
     }
     Slot *slot = lower_slot(l, root);
     l->kernel->element_steps = type_elements(&root->type);
-    Stmt *inside = copy_inside(l, root->in[0], slot, &root->type, border.before, step);
+    Stmt *inside = is_joined(l, root->in[0], root)
+                       ? NULL
+                       : copy_inside(l, root->in[0], slot, &root->type, border.before, step);
     if (!gaps) {
         kernel_end(l, stmt_append(inside, lower_fill_border(l, slot, &root->type, &border)));
         return;
@@ -97,17 +99,20 @@ void lower_root_pad(Lowering *l, Node *root)
 
 void lower_root_concat(Lowering *l, Node *root)
 {
-    int64_t axis = attr_integer(root, 0), start = 0;
-    Slot *slot = lower_slot(l, root);
+    int64_t axis = attr_integer(root, 0);
+    Home home = lower_home(l, root);
     Stmt *all = NULL;
     for (int p = 0; p < root->in_count; p++) {
-        int64_t before[RANK_LIMIT] = {0};
-        before[axis] = start;
-        start += root->in[p]->type.dims[axis];
-        all = stmt_append(all, copy_inside(l, root->in[p], slot, &root->type, before, no_gap));
+        if (!is_joined(l, root->in[p], root)) {
+            all = stmt_append(all, copy_inside(l, root->in[p], home.slot, &home.type,
+                                               home.border.before, no_gap));
+            l->kernel->element_steps += type_elements(&root->in[p]->type);
+        }
+        home.border.before[axis] += root->in[p]->type.dims[axis];
     }
-    l->kernel->element_steps = type_elements(&root->type);
-    kernel_end(l, all);
+    const Padded *place = l->bordered[root->id];
+    if (all || (place && !place->whole))
+        kernel_end(l, all);
 }
 
 /* The number of a row, brought into 0 … rows-1. */

@@ -41,6 +41,7 @@ typedef struct Padded { /* a tensor with a border: a copy, or as it was stored *
     Border border;
     TensorType type; /* border included */
     bool plain;      /* stored without a border as well */
+    Node *whole;     /* what it is a part of, and lies in: see lower_join.c; or NULL */
     Slot *slot;
     struct Padded *next;
 } Padded;
@@ -221,6 +222,11 @@ typedef struct Bordered { /* an operand, read at coordinates that begin in its b
 
 /* Decides which values are stored with a border: after fusion, before they get places. */
 void plan_borders(Lowering *l);
+/* Does a kernel store this value element by element? */
+bool is_stored_by_kernel(const Lowering *l, const Node *node);
+/* Is it as good for the reader to find its operand number `in` with a border around it? Not where
+ * its rows would be read as one. */
+bool reads_inside(Lowering *l, Node *reader, int in);
 /* Copies the operand before the kernel being made where nobody has stored it so; that kernel has to
  * have no arguments yet. */
 Bordered lower_bordered(Lowering *l, Node *node, const Border *border);
@@ -241,6 +247,21 @@ bool winograd_border(Lowering *l, Node *root, Border *border);
 /* That of a convolution's or window's input x: before = pad, after as needed. */
 void spatial_border(const Spatial *s, const int64_t *kernel, const TensorType *x,
                     const TensorType *y, Border *border);
+
+/* ---- parts (lower_join.c) ---- */
+
+/* Decides which values are stored as parts of a concat or pad: after plan_borders(). */
+void plan_joins(Lowering *l);
+/* Gives them their places: after everything else has one. */
+void place_parts(Lowering *l);
+bool is_joined(const Lowering *l, const Node *part, const Node *whole);
+
+typedef struct Home { /* where a concat or pad is put together: inside a border of this tensor */
+    Slot *slot;
+    TensorType type;
+    Border border;
+} Home;
+Home lower_home(const Lowering *l, const Node *whole);
 
 /* lower_move.c: the inside of a tensor with a border, and all around it */
 Stmt *lower_copy_inside(Lowering *l, Node *source, Slot *slot, const TensorType *type,
