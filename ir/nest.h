@@ -258,6 +258,8 @@ typedef struct Module { /* all that codegen needs */
     int schedule_count;
     Slot **constants;
     int constant_count, constant_capacity;
+    TextMap constant_places;   /* Slot by address and type */
+    TextMap constant_contents; /* Slot by a hash of its bytes, and type */
     int64_t constant_bytes;
     int64_t *state_offsets; /* by State.index, 64-byte aligned */
     int64_t state_bytes;

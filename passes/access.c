@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ir/element.h"
+#include "passes/constants.h"
 #include "passes/lowering.h"
 
 Slot *lower_add_slot(Lowering *l, SlotKind kind, const char *name, TensorType type)
@@ -26,23 +27,13 @@ Slot *lower_add_slot(Lowering *l, SlotKind kind, const char *name, TensorType ty
     return slot;
 }
 
-static Slot *constant_slot(Lowering *l, const Node *node)
-{
-    Module *module = l->module;
-    for (int c = 0; c < module->constant_count; c++)
-        if (module->constants[c]->data == node->attr.data &&
-            type_equal(&module->constants[c]->type, &node->type))
-            return module->constants[c];
-    return module_add_constant(module, "constant", node->type, node->attr.data);
-}
-
 static Slot *leaf_slot(Lowering *l, const Node *node)
 {
     if (l->leaf_slots[node->id])
         return l->leaf_slots[node->id];
     Slot *slot;
     if (node->op == OP_constant) {
-        slot = constant_slot(l, node);
+        slot = module_add_constant(l->module, "constant", node->type, node->attr.data);
     } else if (node->op == OP_state && node->attr.state->derived) {
         slot = l->module->derived[node->attr.state->index];
     } else if (node->op == OP_state) {

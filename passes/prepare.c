@@ -14,20 +14,7 @@
 
 #include <string.h>
 
-Slot *module_add_constant(Module *module, const char *name, TensorType type, const void *data)
-{
-    Slot *slot = ARENA_NEW(module->arena, Slot);
-    *slot = (Slot){.kind = SLOT_CONSTANT,
-                   .index = module->constant_count,
-                   .name = name,
-                   .type = type,
-                   .bytes = type_bytes(&type),
-                   .data = data};
-    module->constants = arena_grow(module->arena, module->constants, module->constant_count,
-                                   &module->constant_capacity, sizeof *module->constants);
-    module->constants[module->constant_count++] = slot;
-    return slot;
-}
+#include "passes/constants.h"
 
 /* ---- a copying kernel, run here ---- */
 
@@ -357,18 +344,7 @@ static void lay_out_constants(Module *module)
         visit_slots(module->schedules[f], mark_constant, read);
     if (module->prepare)
         visit_slots(module->prepare, mark_constant, read);
-    int kept = 0;
-    module->constant_bytes = 0;
-    for (int i = 0; i < module->constant_count; i++) {
-        Slot *slot = module->constants[i];
-        if (!read[i])
-            continue;
-        slot->index = kept;
-        slot->offset = module->constant_bytes;
-        module->constant_bytes += (slot->bytes + 63) / 64 * 64;
-        module->constants[kept++] = slot;
-    }
-    module->constant_count = kept;
+    constants_lay_out(module, read);
 }
 
 void prepare_finish(Module *module)

@@ -31,7 +31,4 @@ Slot *prepare_slot(Module *module, const char *name, TensorType type);
  * arena. Constants that nobody reads are dropped. */
 void prepare_finish(Module *module);
 
-/* Adds a constant to the module. */
-Slot *module_add_constant(Module *module, const char *name, TensorType type, const void *data);
-
 #endif
