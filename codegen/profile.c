@@ -17,6 +17,7 @@
 
 enum {
     COUNTER_WORDS = 8,
+    TIME_WORDS = 2, /* of each call */
     BLOCK_BYTES = 16 << 10,
     FACTOR_BYTES = 4096
 }; /* as in runtime/profile.h */
@@ -25,7 +26,7 @@ enum {
 
 static int64_t counters_bytes(const Schedule *schedule)
 {
-    return ((COUNTER_WORDS + (int64_t)schedule->call_count) * 8 + 63) / 64 * 64;
+    return ((COUNTER_WORDS + TIME_WORDS * (int64_t)schedule->call_count) * 8 + 63) / 64 * 64;
 }
 
 static int64_t all_kernel_scratch(const Module *module)

@@ -28,10 +28,13 @@ void ingot_profile_lap(IngotProfileCounters *counters, int32_t call)
 {
     uint64_t now = nanoseconds(), passed = now - counters->last;
     counters->last = now;
-    if (call < 0)
+    if (call < 0) {
         counters->waited += passed;
-    else
-        counters->calls[call] += passed;
+        return;
+    }
+    IngotProfileTimes *times = &counters->calls[call];
+    times->sum += passed;
+    times->least = passed < times->least ? passed : times->least;
 }
 
 void ingot_profile_end(IngotProfileCounters *counters)
@@ -60,9 +63,9 @@ void ingot_profile_start(const IngotProfile *profile, IngotInstance *instance)
     for (int32_t member = 0; member < instance->threads; member++)
         for (int32_t i = 0; i < profile->model->function_count; i++) {
             IngotProfileCounters *counters = profile_counters(profile, instance, i, member);
-            memset(counters, 0,
-                   sizeof *counters +
-                       (size_t)profile->functions[i].call_count * sizeof counters->calls[0]);
+            memset(counters, 0, sizeof *counters);
             counters->magic = magic;
+            for (int32_t call = 0; call < profile->functions[i].call_count; call++)
+                counters->calls[call] = (IngotProfileTimes){.least = UINT64_MAX};
         }
 }

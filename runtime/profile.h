@@ -48,6 +48,12 @@ typedef struct IngotProfile {
     int32_t kernel_count;
 } IngotProfile;
 
+/* Of one call in the list of a function. */
+typedef struct IngotProfileTimes {
+    uint64_t sum;   /* of all times it was made */
+    uint64_t least; /* of them; UINT64_MAX before the first */
+} IngotProfileTimes;
+
 /* What one member has counted in one function. Times are nanoseconds. */
 typedef struct IngotProfileCounters {
     uint64_t magic;   /* there since ingot_profile_start() */
@@ -57,7 +63,7 @@ typedef struct IngotProfileCounters {
     uint64_t elapsed; /* from the beginnings to the ends of all of them */
     uint64_t waited;  /* at barriers */
     uint64_t reserved[2];
-    uint64_t calls[]; /* in each call of the function */
+    IngotProfileTimes calls[];
 } IngotProfileCounters;
 
 /* Called by generated code. `call` -1: a barrier. */

@@ -19,7 +19,8 @@
 
 enum { NAME_LIMIT = 48, LAYERS_WIDTH = 48 };
 
-/* One kernel in one function, all seconds and counts of one run. */
+/* One kernel in one function, all seconds and counts of one run: of each call the least of all
+ * runs, so that what else the machine did in some of them does not count. */
 typedef struct Line {
     int32_t kernel;
     int64_t calls;
@@ -57,17 +58,18 @@ static double call_seconds(const Report *r, int32_t call)
 {
     double most = 0;
     for (int32_t member = 0; member < r->members; member++) {
-        double seconds = 1e-9 * (double)counters_of(r, member)->calls[call];
+        const IngotProfileTimes *times = &counters_of(r, member)->calls[call];
+        double seconds = times->sum ? 1e-9 * (double)times->least : 0;
         most = seconds > most ? seconds : most;
     }
-    return most / r->runs;
+    return most * (double)calls_of(r)->calls[call].times;
 }
 
 static double member_seconds(const Report *r, int32_t member)
 {
     double seconds = 0;
     for (int32_t i = 0; i < calls_of(r)->call_count; i++)
-        seconds += 1e-9 * (double)counters_of(r, member)->calls[i];
+        seconds += 1e-9 * (double)counters_of(r, member)->calls[i].sum;
     return seconds / r->runs;
 }
 
@@ -202,7 +204,7 @@ static void print_line(const Report *r, const Line *line, int width)
         snprintf(moved, sizeof moved, "%.2f", rate(1e-9 * (double)line_bytes(r, line), seconds));
     }
     fprintf(r->to, "%-*.*s %7lld %11.2f %5.1f %% %9s %8s %11s %8s  ", width, width, kernel->name,
-            (long long)line->calls, 1e6 * seconds, 100 * rate(line->seconds, r->seconds), flops,
+            (long long)line->calls, 1e6 * seconds, 100 * rate(line->seconds, r->busy), flops,
             ceiling, size, moved);
     print_layers(r, line);
 }
@@ -299,7 +301,7 @@ static void write_line(const Report *r, const Line *line)
             "],\"calls\":%lld,\"seconds_per_call\":%.9g,\"share\":%.6g,\"multiply_adds\":%lld,"
             "\"bytes_read\":%lld,\"bytes_written\":%lld,\"gflops\":%.6g,\"ceiling\":%.6g,"
             "\"gigabytes_per_second\":%.6g}",
-            (long long)line->calls, seconds, rate(line->seconds, r->seconds),
+            (long long)line->calls, seconds, rate(line->seconds, r->busy),
             (long long)kernel->multiply_adds, (long long)kernel->bytes_read,
             (long long)kernel->bytes_written, rate(2e-9 * (double)kernel->multiply_adds, seconds),
             line_ceiling(r, line), rate(1e-9 * (double)line_bytes(r, line), seconds));
