@@ -190,6 +190,8 @@ Node *onnx_move_axis(OnnxOp *op, Node *x, int from, int to);
 Node *onnx_reshape(OnnxOp *op, Node *x, int rank, const int64_t *dims);
 /* Matrix product as numpy's: vectors count as a row or a column. */
 Node *onnx_matmul(OnnxOp *op, Node *a, Node *b);
+/* alpha · A · B + beta · C, of inputs 0, 1 and 2 */
+Node *onnx_gemm(OnnxOp *op);
 /* Elements of x along an axis, at whole numbers that may count from the end. */
 Node *onnx_gather(OnnxOp *op, Node *x, Node *indices, int axis);
 

@@ -12,8 +12,7 @@ static Node *matrix_in(OnnxOp *op, int i, const char *key)
     return turn ? onnx_in_ordered(op, i, turned) : onnx_in(op, i);
 }
 
-/* alpha · A · B + beta · C */
-void onnx_build_gemm(OnnxOp *op)
+Node *onnx_gemm(OnnxOp *op)
 {
     Node *product = graph_matmul(op->f, matrix_in(op, 0, "transA"), matrix_in(op, 1, "transB"));
     double alpha = onnx_float(op, "alpha", 1), beta = onnx_float(op, "beta", 1);
@@ -26,7 +25,12 @@ void onnx_build_gemm(OnnxOp *op)
             c = graph_binary_scalar(op->f, OP_mul, c, beta);
         product = graph_add(op->f, product, c);
     }
-    onnx_out(op, 0, product);
+    return product;
+}
+
+void onnx_build_gemm(OnnxOp *op)
+{
+    onnx_out(op, 0, onnx_gemm(op));
 }
 
 /* A vector counts as a row on the left and as a column on the right. */

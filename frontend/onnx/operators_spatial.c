@@ -150,17 +150,24 @@ bool onnx_conv_spatial(OnnxOp *op, int input, int filter, Spatial *s, int64_t *o
     return true;
 }
 
-void onnx_build_conv(OnnxOp *op)
+Node *onnx_conv(OnnxOp *op)
 {
+    const TensorType *x = onnx_in_type(op, 0), *w = onnx_in_type(op, 1);
     Spatial s;
-    int64_t order[RANK_LIMIT];
-    if (!onnx_conv_spatial(op, 0, 1, &s, order))
-        return;
+    int64_t sizes[3], order[RANK_LIMIT];
+    if (!x || !w || !filter_sizes(op, x, w, sizes) ||
+        !onnx_spatial(op, x->rank - 2, sizes, x->dims + 2, false, &s))
+        return NULL;
+    s.groups = onnx_int(op, "group", 1);
+    filter_order(s.rank, order);
     Node *y = graph_conv(op->f, onnx_channels_last(op, onnx_in(op, 0)),
                          onnx_in_ordered(op, 1, order), &s);
-    if (y && onnx_has_in(op, 2))
-        y = graph_add(op->f, y, onnx_in(op, 2));
-    onnx_out(op, 0, onnx_channels_first(op, y));
+    return y && onnx_has_in(op, 2) ? graph_add(op->f, y, onnx_in(op, 2)) : y;
+}
+
+void onnx_build_conv(OnnxOp *op)
+{
+    onnx_out(op, 0, onnx_channels_first(op, onnx_conv(op)));
 }
 
 /* ---- the other way ---- */

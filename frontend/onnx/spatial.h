@@ -20,6 +20,8 @@ bool onnx_spatial(OnnxOp *op, int rank, const int64_t *sizes, const int64_t *len
 /* How input `input` is convolved with the filter at `filter`, [M, C/group, k…], which the operation
  * wants with its axes in the order given. False after an error. */
 bool onnx_conv_spatial(OnnxOp *op, int input, int filter, Spatial *spatial, int64_t *order);
+/* The convolution of inputs 0 and 1, plus input 2 if there is one: [N, …, M]. */
+Node *onnx_conv(OnnxOp *op);
 /* [C] as a shape that is broadcast along axis 1 of a tensor with `rank` axes. */
 Node *onnx_channel_vector(OnnxOp *op, Node *x, int rank);
 
