@@ -139,7 +139,11 @@ static void merge_vector(Contraction *c)
 
 /* ---- packing ---- */
 
-enum { FAR_BYTES = 4096 }; /* steps as long as a page: nothing is fetched ahead */
+enum {
+    FAR_BYTES = 4096, /* steps as long as a page: nothing is fetched ahead */
+    STREAM_PART =
+        4, /* of the second-level cache: what is larger comes from beyond, beside others */
+};
 
 /* Does B move with a loop around the contraction's own? */
 static bool moves_outside(const Contraction *c)
@@ -172,8 +176,10 @@ static bool should_pack(const Contraction *c)
     bool partial = v->extent % c->lanes != 0 && !c->target->masked && c->target->vector_bits < 256;
     if (!partial && next > 0 && next <= 2 * (int64_t)c->vectors * c->lanes)
         return false; /* a panel lies in memory almost as packing would put it */
-    if (c->b->buffer->fixed && c->b->buffer->count * element_bytes(c->element) >= FAR_BYTES)
-        return readers > 1 || next * element_bytes(c->element) >= FAR_BYTES;
+    int64_t bytes = c->b->buffer->count * element_bytes(c->element);
+    if (c->b->buffer->fixed && bytes >= FAR_BYTES) /* one reader: where it is to be one stream */
+        return readers > 1 || next * element_bytes(c->element) >= FAR_BYTES ||
+               bytes > (int64_t)c->target->l2_kib * 1024 / STREAM_PART;
     return readers >= PACK_ROWS;
 }
 
@@ -387,8 +393,9 @@ static int block_reach(const Contraction *c)
     return c->line >= 0 ? c->lines : c->rows;
 }
 
-/* Panels that come from beyond the second-level cache are asked for while the one before is used.
- */
+/* Panels that come from beyond the second-level cache are asked for while the one before is used. A
+ * panel that one block alone reads is the next stretch of a stream, which the processor follows
+ * better by itself. */
 static void plan_fetches(const Contraction *c, Block *block)
 {
     Arena *arena = c->arena;
@@ -399,7 +406,7 @@ static void plan_fetches(const Contraction *c, Block *block)
     for (int i = 0; i < c->outer_count; i++)
         if (i != c->vector && i != c->row && i != c->line)
             *(c->outer[i].b == 0 ? &blocks : &bytes) *= c->outer[i].extent;
-    if (!c->packed || !tile_rows_innermost(c) || blocks > width ||
+    if (!c->packed || !tile_rows_innermost(c) || blocks == 1 || blocks > width ||
         bytes <= (int64_t)c->target->l2_kib * 1024)
         return;
     block->ahead_step = (width + blocks - 1) / blocks;

@@ -15,8 +15,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { MOST_THREADS = 1024, ALIGNMENT = 64 };
+enum { MOST_THREADS = 1024, ALIGNMENT = 64, HUGE_PAGE = 2 << 20, LEAST_HUGE = 8 << 20 };
 
 /* Starting threads takes a few tenths of a millisecond, as long as this much work. Where nobody has
  * said how many there shall be, none are started before the calls so far could have used them that
@@ -76,10 +77,24 @@ size_t ingot_memory_bytes(const IngotModel *model, int32_t threads)
     return plan_memory(model, limit_threads(threads), &plan) ? (size_t)plan.total : SIZE_MAX;
 }
 
+/* Weights that fill many pages are read twice as fast where the pages are huge. */
+static unsigned char *allocate_block(size_t size)
+{
+    if (size < LEAST_HUGE)
+        return aligned_alloc(ALIGNMENT, size);
+    size = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    unsigned char *block = aligned_alloc(HUGE_PAGE, size);
+#ifdef MADV_HUGEPAGE
+    if (block)
+        madvise(block, size, MADV_HUGEPAGE); /* a wish: without it all is as before */
+#endif
+    return block;
+}
+
 static unsigned char *obtain_block(const IngotOptions *options, size_t size)
 {
     if (!options->memory)
-        return aligned_alloc(ALIGNMENT, size);
+        return allocate_block(size);
     if ((uintptr_t)options->memory % ALIGNMENT != 0 || options->memory_bytes < size)
         return NULL;
     return options->memory;
