@@ -213,6 +213,12 @@ Node *graph_argmax(Function *f, Node *x, int64_t axis)
     return graph_node(f, OP_argmax, 1, &x, &attr);
 }
 
+Node *graph_argsort(Function *f, Node *x, bool descending)
+{
+    Attr attr = {.lists = {int_one(f->program, descending)}};
+    return graph_node(f, OP_argsort, 1, &x, &attr);
+}
+
 Node *graph_cumulative(Function *f, Node *x, int64_t axis, Mode mode, bool exclusive, bool reverse)
 {
     Program *program = f->program;

@@ -56,6 +56,7 @@ typedef enum Trait {
     COMPOSITE = 128,
     REPEATS = 256,
     ACCUMULATES = 512,
+    SORTS = 1024,
 } Trait;
 
 /* What becomes of a value where another one comes to stand. */
@@ -279,6 +280,7 @@ Node *graph_reduce(Function *f, Op op, Node *x, int axis_count, const int64_t *a
                    bool keep);                       /* no axes: x itself */
 Node *graph_reduce_all(Function *f, Op op, Node *x); /* to a scalar */
 Node *graph_argmax(Function *f, Node *x, int64_t axis);
+Node *graph_argsort(Function *f, Node *x, bool descending);
 Node *graph_cumulative(Function *f, Node *x, int64_t axis, Mode mode, bool exclusive, bool reverse);
 
 Node *graph_mean(Function *f, Node *x, int axis_count, const int64_t *axes, bool keep);

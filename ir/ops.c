@@ -29,6 +29,7 @@ typedef enum AttrSet {
     SET_PAD,
     SET_MODE,
     SET_CUMULATIVE,
+    SET_SORT,
     SET_SCAN,
     SET_RESULT,
 } AttrSet;

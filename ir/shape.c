@@ -337,6 +337,17 @@ bool shape_cumulative(const ShapeQuery *query, TensorType *result)
            check_flag(query, "reverse", lists[3].values[0]);
 }
 
+bool shape_argsort(const ShapeQuery *query, TensorType *result)
+{
+    *result = query->in[0]->type;
+    if (result->rank == 0)
+        return shape_error(query, "%s has no axis to sort along", shape_text(query, result));
+    if (result->dims[result->rank - 1] > INT32_MAX)
+        return shape_error(query, "the last axis of %s is too long", shape_text(query, result));
+    result->element = TYPE_I32;
+    return check_flag(query, "descending", query->attr->lists[0].values[0]);
+}
+
 bool shape_normalize(const ShapeQuery *query, TensorType *result)
 {
     double epsilon = query->attr->number;

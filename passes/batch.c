@@ -58,7 +58,7 @@ bool batch_possible(const Node *node, const bool *stacked)
     case OP_gather:
         return !stacked[0];
     default:
-        return op_is(node->op, ELEMENTWISE | REDUCES | ACCUMULATES);
+        return op_is(node->op, ELEMENTWISE | REDUCES | ACCUMULATES | SORTS);
     }
 }
 

@@ -160,6 +160,7 @@ Group **order_groups(Lowering *l, bool **late);
 typedef void LowerRoot(Lowering *l, Node *root);
 void lower_root_reduce(Lowering *l, Node *root);
 void lower_root_argmax(Lowering *l, Node *root);
+void lower_root_argsort(Lowering *l, Node *root);
 void lower_root_cumulative(Lowering *l, Node *root);
 void lower_root_contract(Lowering *l, Node *root);
 void lower_root_window(Lowering *l, Node *root);

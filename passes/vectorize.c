@@ -72,6 +72,33 @@ static void look_at_stores(const Stmt *s, Stores *stores)
     }
 }
 
+static bool declares(const Stmt *s, const Buffer *local)
+{
+    for (; s; s = s->next)
+        if ((s->kind == STMT_LOCAL && s->buffer == local) || declares(s->body, local))
+            return true;
+    return false;
+}
+
+/* Does an iteration of the loop leave anything in a register for the next? */
+static bool carries_on(const Stmt *s, const Stmt *loop)
+{
+    for (; s; s = s->next)
+        if ((s->kind == STMT_STORE && s->buffer->kind == BUFFER_LOCAL &&
+             !declares(loop->body, s->buffer)) ||
+            carries_on(s->body, loop))
+            return true;
+    return false;
+}
+
+/* Do all stores of this loop's body follow memory along it, each iteration by itself? */
+static bool stores_along(const Stmt *loop)
+{
+    Stores stores = {.var = loop->var, .contiguous = true};
+    look_at_stores(loop->body, &stores);
+    return stores.any && stores.contiguous && !carries_on(loop->body, loop);
+}
+
 /* Do all stores move by `extent` with this variable? */
 static bool counts_on(const Stmt *s, const Var *var, int64_t extent)
 {
@@ -284,12 +311,9 @@ static int64_t vectors_for(const Vectorizer *z, int64_t elements, int lanes)
  * contiguous, or does not pay. */
 static int64_t rounds_at_once(const Vectorizer *z, const Stmt *outer, const Stmt *inner, int lanes)
 {
-    Stores along = {.var = inner->var, .contiguous = true};
-    look_at_stores(inner->body, &along);
     Spread spread = {outer, inner, lanes, true};
     look_at_loads(inner->body, &spread);
-    if (!along.any || !along.contiguous || !spread.near ||
-        !counts_on(inner->body, outer->var, inner->end))
+    if (!stores_along(inner) || !spread.near || !counts_on(inner->body, outer->var, inner->end))
         return 0;
     int64_t extent = inner->end, rounds = outer->end, best = 0, limit = z->target->registers / 4;
     int64_t least = rounds * vectors_for(z, extent, lanes) * 4 / 5 + 1; /* a fifth is too little */
@@ -500,10 +524,8 @@ static Stmt *vectorize_loop(Vectorizer *z, Stmt *loop)
         loop->body = vectorize_list(z, loop->body);
         return loop;
     }
-    Stores stores = {.var = loop->var, .contiguous = true};
-    look_at_stores(loop->body, &stores);
     int lanes = z->target->vector_bits / 8 / widest_element(loop->body);
-    if (!better_along_reduction(z, loop) && stores.any && stores.contiguous && loop->end > 1 &&
+    if (!better_along_reduction(z, loop) && stores_along(loop) && loop->end > 1 &&
         loop->end >= lanes / 2 && !(has_loops(loop->body) && loop->end < lanes && loop->end < 4))
         return along_output(z, loop, lanes);
     loop->body = reduction_block(z, loop->body);

@@ -330,7 +330,7 @@ static Step *const steps[] = {
     step_reverse,     step_pad,           step_concat,         step_gather,
     step_scatter_add, step_softmax,       step_row_loss,       step_scan,
     step_normalize,   step_borders,       step_channels_first, step_scatter,
-    step_cumulative,  step_product,
+    step_cumulative,  step_product,       step_argsort,
 };
 
 void random_steps(Maker *m, int64_t count)

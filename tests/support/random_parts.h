@@ -45,6 +45,7 @@ Step step_matmul, step_conv, step_conv_back, step_window, step_window_taps, step
 Step step_reduce, step_argmax, step_reshape, step_transpose, step_broadcast, step_slice,
     step_reverse;
 Step step_pad, step_concat, step_gather, step_scatter_add, step_softmax, step_row_loss, step_scan,
-    step_normalize, step_borders, step_channels_first, step_scatter, step_cumulative, step_product;
+    step_normalize, step_borders, step_channels_first, step_scatter, step_cumulative, step_product,
+    step_argsort;
 
 #endif

@@ -248,6 +248,22 @@ void step_reduce(Maker *m)
               x->exact && (op != OP_reduce_sum || is_integer(x)));
 }
 
+/* Rows as they are, or some in one, so that they are long */
+void step_argsort(Maker *m)
+{
+    Item *x = chance(m, 60) ? pick_item(m, TYPE_F32, 1, true) : pick_integer(m, 1, true);
+    if (!x)
+        return;
+    Node *node = x->node;
+    TensorType type = node->type;
+    while (type.rank > 1 && chance(m, 50)) {
+        type.dims[type.rank - 2] *= type.dims[type.rank - 1];
+        type.rank--;
+    }
+    node = graph_reshape(m->f, node, type.rank, type.dims);
+    enter(m, graph_argsort(m->f, node, chance(m, 50)), 0, true);
+}
+
 /* As sums and products of few */
 void step_cumulative(Maker *m)
 {

@@ -330,6 +330,27 @@ Test(reduce, cumulative)
           "1 nan nan nan");
 }
 
+Test(sort, argsort)
+{
+    gives("%a: i32[2,4] = constant value=[3,1,3,2,-5,9,-5,0] %r: i32[2,4] = argsort %a "
+          "descending=0",
+          "1 3 0 2 0 2 3 1");
+    gives("%a: i32[2,4] = constant value=[3,1,3,2,-5,9,-5,0] %r: i32[2,4] = argsort %a "
+          "descending=1",
+          "0 2 3 1 1 3 0 2");
+    gives("%a: u64[3] = constant value=[18446744073709551615,0,5] %r: i32[3] = argsort %a "
+          "descending=0",
+          "1 2 0");
+    gives("%a: bool[4] = constant value=[1,0,1,0] %r: i32[4] = argsort %a descending=1", "0 2 1 3");
+    /* nan, 1, inf, -nan, -0, 0 */
+    const char *mixed =
+        "%a: f32[6] = constant value=0x0000c07f0000803f0000807f0000c0ff0000008000000000 ";
+    Arena *arena = arena_create();
+    gives(arena_print(arena, "%s%%r: i32[6] = argsort %%a descending=0", mixed), "4 5 1 2 0 3");
+    gives(arena_print(arena, "%s%%r: i32[6] = argsort %%a descending=1", mixed), "0 3 2 1 4 5");
+    arena_destroy(arena);
+}
+
 Test(move, views)
 {
     gives(CUBE "%r: f32[4,3] = reshape %a dims=[4,3]", "1 2 3 4 5 6 7 8 9 10 11 -12");

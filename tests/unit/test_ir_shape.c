@@ -126,6 +126,16 @@ Test(shape, cumulative)
             "cumulative: reverse=-1 is neither 0 nor 1");
 }
 
+Test(shape, argsort)
+{
+    gives("%x: f32[2,3]", "argsort %x descending=1", "i32[2,3]");
+    gives("%x: bool[0]", "argsort %x descending=0", "i32[0]");
+    refuses("%x: f32[]", "argsort %x descending=0", "argsort: f32[] has no axis to sort along");
+    refuses("%x: f32[2]", "argsort %x descending=3", "argsort: descending=3 is neither 0 nor 1");
+    refuses("%x: u8[2147483648]", "argsort %x descending=0",
+            "argsort: the last axis of u8[2147483648] is too long");
+}
+
 Test(shape, matmul)
 {
     gives("%x: f32[2,3], %y: f32[3,4]", "matmul %x, %y", "f32[2,4]");
