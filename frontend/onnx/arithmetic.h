@@ -46,4 +46,10 @@ static inline Node *onnx_square(OnnxOp *op, Node *x)
     return graph_mul(op->f, x, x);
 }
 
+/* Elements in the other order. */
+static inline Node *onnx_reversed_order(OnnxOp *op, Node *x)
+{
+    return x ? graph_unary(op->f, element_is_float(x->type.element) ? OP_neg : OP_not, x) : NULL;
+}
+
 #endif

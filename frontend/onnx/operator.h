@@ -192,6 +192,8 @@ Node *onnx_reshape(OnnxOp *op, Node *x, int rank, const int64_t *dims);
 Node *onnx_matmul(OnnxOp *op, Node *a, Node *b);
 /* alpha · A · B + beta · C, of inputs 0, 1 and 2 */
 Node *onnx_gemm(OnnxOp *op);
+/* One element of x for each index along the axis, the other coordinates as those of the index. */
+Node *onnx_gather_elements(OnnxOp *op, Node *x, Node *indices, int axis);
 /* Elements of x along an axis, at whole numbers that may count from the end. */
 Node *onnx_gather(OnnxOp *op, Node *x, Node *indices, int axis);
 

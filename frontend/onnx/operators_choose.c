@@ -10,12 +10,11 @@
 #include <string.h>
 
 #include "frontend/onnx/arithmetic.h"
+#include "frontend/onnx/choose.h"
 
 /* ---- chosen rows ---- */
 
-/* i32[n]: how many are chosen before each, n where it is not chosen itself. *length is how many
- * there are, i64. */
-static Node *places_of(OnnxOp *op, Node *chosen, Node **length)
+Node *onnx_places_of(OnnxOp *op, Node *chosen, Node **length)
 {
     int64_t axis = 0, n = chosen->type.dims[0];
     Node *ones = graph_cast(op->f, chosen, TYPE_I32);
@@ -26,8 +25,7 @@ static Node *places_of(OnnxOp *op, Node *chosen, Node **length)
                         onnx_scalar(op, TYPE_I32, (double)n));
 }
 
-/* The rows of x (axis 0) whose place is below their number, at their places; noughts elsewhere. */
-static Node *moved_rows(OnnxOp *op, Node *x, Node *places)
+Node *onnx_moved_rows(OnnxOp *op, Node *x, Node *places)
 {
     int64_t dims[RANK_LIMIT], start[RANK_LIMIT] = {0};
     if (!x || !places)
@@ -81,7 +79,7 @@ void onnx_build_compress(OnnxOp *op)
     memcpy(count, x->type.dims, sizeof count);
     count[0] = chosen->type.dims[0];
     x = graph_slice(op->f, x, start, count, NULL);
-    x = moved_rows(op, x, places_of(op, chosen, &length));
+    x = onnx_moved_rows(op, x, onnx_places_of(op, chosen, &length));
     onnx_out_length(op, 0, onnx_move_axis(op, x, 0, axis), length, axis);
 }
 
@@ -123,8 +121,8 @@ void onnx_build_non_zero(OnnxOp *op)
     }
     x = graph_reshape(op->f, x, 1, &all);
     Node *chosen = type->element == TYPE_BOOL ? x : onnx_compare(op, OP_ne, x, 0);
-    Node *places =
-        moved_rows(op, graph_iota(op->f, TYPE_I32, 1, &all, 0), places_of(op, chosen, &length));
+    Node *places = onnx_moved_rows(op, graph_iota(op->f, TYPE_I32, 1, &all, 0),
+                                   onnx_places_of(op, chosen, &length));
     if (places)
         onnx_out_length(op, 0, coordinates_of(op, places, type), length, 1);
 }

@@ -65,15 +65,20 @@ static Node *element_rows(OnnxOp *op, Node *indices, const TensorType *type, int
     return rows;
 }
 
+Node *onnx_gather_elements(OnnxOp *op, Node *x, Node *indices, int axis)
+{
+    if (!x || !indices)
+        return NULL;
+    Node *rows = element_rows(op, indices, &x->type, axis);
+    return rows ? graph_gather(op->f, table_of(op, x, x->type.rank), rows) : NULL;
+}
+
 void onnx_build_gather_elements(OnnxOp *op)
 {
-    Node *x = onnx_in(op, 0), *indices = onnx_in(op, 1);
+    Node *x = onnx_in(op, 0);
     int axis;
-    if (!x || !indices || !onnx_axis(op, onnx_int(op, "axis", 0), x->type.rank, &axis))
-        return;
-    Node *rows = element_rows(op, indices, &x->type, axis);
-    if (rows)
-        onnx_out(op, 0, graph_gather(op->f, table_of(op, x, x->type.rank), rows));
+    if (x && onnx_axis(op, onnx_int(op, "axis", 0), x->type.rank, &axis))
+        onnx_out(op, 0, onnx_gather_elements(op, x, onnx_in(op, 1), axis));
 }
 
 static bool read_mode(OnnxOp *op, Mode *mode)

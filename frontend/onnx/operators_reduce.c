@@ -133,12 +133,6 @@ void onnx_build_reduce_log_sum_exp(OnnxOp *op)
 
 /* ---- where the largest is ---- */
 
-/* Elements in the other order. */
-static Node *reversed_order(OnnxOp *op, Node *x)
-{
-    return graph_unary(op->f, element_is_float(x->type.element) ? OP_neg : OP_not, x);
-}
-
 /* detail: OP_reduce_max or OP_reduce_min */
 void onnx_build_arg(OnnxOp *op)
 {
@@ -153,7 +147,7 @@ void onnx_build_arg(OnnxOp *op)
     dims[axis] = 1;
     int rank = x->type.rank;
     if (op->row->detail == OP_reduce_min)
-        x = reversed_order(op, x);
+        x = onnx_reversed_order(op, x);
     if (last)
         x = graph_reverse(op->f, x, 1, &along);
     Node *place = graph_cast(op->f, graph_argmax(op->f, x, axis), TYPE_I64);
