@@ -82,7 +82,7 @@ static int64_t u64_max(int64_t a, int64_t b)
 void evaluate_reduce_max(const Evaluation *e)
 {
     ElementType element = e->out->type.element;
-    fill(e->out, -INFINITY, element_saturate(element, -INFINITY));
+    fill(e->out, -INFINITY, element_saturate(element, element_lowest(element)));
     reduce(e, number_max, element == TYPE_U64 ? u64_max : integer_max);
 }
 
@@ -104,7 +104,7 @@ static int64_t u64_min(int64_t a, int64_t b)
 void evaluate_reduce_min(const Evaluation *e)
 {
     ElementType element = e->out->type.element;
-    fill(e->out, INFINITY, element_saturate(element, INFINITY));
+    fill(e->out, INFINITY, element_saturate(element, element_highest(element)));
     reduce(e, number_min, element == TYPE_U64 ? u64_min : integer_min);
 }
 

@@ -28,10 +28,9 @@ static int compare_entries(const void *left, const void *right)
 {
     const Entry *a = left, *b = right;
     const Value *value = a->value;
-    int order = value->numbers
-                    ? compare_numbers(value->numbers[a->place], value->numbers[b->place])
-                    : compare_integers(value->type.element, value->integers[a->place],
-                                       value->integers[b->place]);
+    int order = value->numbers ? compare_numbers(value->numbers[a->place], value->numbers[b->place])
+                               : compare_integers(value->type.element, value->integers[a->place],
+                                                  value->integers[b->place]);
     if (order != 0)
         return a->descending ? -order : order;
     return (a->index > b->index) - (a->index < b->index);

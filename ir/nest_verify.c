@@ -337,8 +337,8 @@ static bool check_store(Check *check, const Stmt *store)
     if (store->value->element != buffer->element)
         return CHECK_FAIL(check, "%s is stored to %%%s of %s", element_name(store->value->element),
                           buffer->name, element_name(buffer->element));
-    if (store->mode != STORE_SET && buffer->element == TYPE_BOOL)
-        return CHECK_FAIL(check, "bool can only be stored by =");
+    if ((store->mode == STORE_ADD || store->mode == STORE_MUL) && buffer->element == TYPE_BOOL)
+        return CHECK_FAIL(check, "bool can only be stored by =, max= and min=");
     return check_apart(check, store);
 }
 

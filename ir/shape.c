@@ -306,7 +306,8 @@ bool shape_reduce(const ShapeQuery *query, TensorType *result)
     const TensorType *type = &query->in[0]->type;
     IntList axes = query->attr->lists[0];
     bool keep = query->attr->lists[1].values[0] != 0;
-    if (!shape_number(query, 0) || !ascending_axes(query, axes, type))
+    bool chooses = query->op == OP_reduce_max || query->op == OP_reduce_min;
+    if ((!chooses && !shape_number(query, 0)) || !ascending_axes(query, axes, type))
         return false;
     *result = type_scalar(type->element);
     for (int i = 0, next = 0; i < type->rank; i++) {

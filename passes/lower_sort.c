@@ -1,6 +1,7 @@
 /* Sorting: the permutation that puts each row, a run along the last axis, in order.
  *
- * Short rows. The place of an element is the number of those before it, which is counted in vectors:
+ * Short rows. The place of an element is the number of those before it, which is counted in
+ * vectors:
  *
  *     for i = 0..n { %key[i] = %x[i] }
  *     for i = 0..n {
@@ -149,7 +150,7 @@ static Stmt *count_runs(Sort *s, const Keys *from, const Keys *to)
  * they were. `taken` of the run `counted` have been; the other one's pointer moves when it has not.
  */
 typedef struct End {
-    Affine left, right, place; /* offsets, when nothing has been taken from the left, or right */
+    Affine left, right, place;   /* offsets, when nothing has been taken from the left, or right */
     int64_t left_way, right_way; /* how `taken` moves them */
     bool greatest;
 } End;
@@ -170,12 +171,11 @@ static Stmt *merge_step(Sort *s, const Keys *from, const Keys *to, const End *en
     Expr *keys[] = {crossed, greatest ? left : right, greatest ? right : left};
     Expr *indices[] = {crossed, greatest ? left_index : right_index,
                        greatest ? right_index : left_index};
-    stmt_append(all, put(s, to, end->place, NULL,
-                         expr_apply(arena, OP_select, s->element, 3, keys),
+    stmt_append(all, put(s, to, end->place, NULL, expr_apply(arena, OP_select, s->element, 3, keys),
                          expr_apply(arena, OP_select, TYPE_I32, 3, indices)));
     other = apply(s, OP_not, TYPE_BOOL, crossed, NULL);
-    return stmt_append(all, stmt_store(arena, STORE_ADD, taken, zero,
-                                       apply(s, OP_cast, TYPE_I32, other, NULL)));
+    return stmt_append(
+        all, stmt_store(arena, STORE_ADD, taken, zero, apply(s, OP_cast, TYPE_I32, other, NULL)));
 }
 
 /* A counter in a register, 0 at first. */
@@ -224,7 +224,8 @@ static Stmt *merge_rest(Sort *s, const Keys *from, const Keys *to, int64_t first
     Expr *left_place, *right_place, *left, *right, *crossed;
     Expr *taken = expr_load(arena, i, zero);
     Expr *others = apply(s, OP_sub, TYPE_I32, expr_index(arena, TYPE_I32, step), taken);
-    Stmt *one = let(s, "taken", apply(s, OP_min, TYPE_I32, taken, number(s, width - 1)), &left_place);
+    Stmt *one =
+        let(s, "taken", apply(s, OP_min, TYPE_I32, taken, number(s, width - 1)), &left_place);
     stmt_append(one, let(s, "others", apply(s, OP_min, TYPE_I32, others, number(s, rest - 1)),
                          &right_place));
     stmt_append(one, let(s, "left", key_at(s, from, left_start, left_place, 1), &left));
@@ -248,8 +249,9 @@ static Stmt *copy_rest(Sort *s, const Keys *from, const Keys *to, int64_t first,
 {
     Axes axes = {0};
     Affine at = plus(s, affine_number(first), axes_add(s->l, &axes, "c", count));
-    return axes_loops(s->l, &axes, put(s, to, at, NULL, key_at(s, from, at, NULL, 0),
-                                       index_at(s, from, at, NULL, 0)));
+    return axes_loops(
+        s->l, &axes,
+        put(s, to, at, NULL, key_at(s, from, at, NULL, 0), index_at(s, from, at, NULL, 0)));
 }
 
 /* All runs of `width`, in pairs. */
@@ -303,16 +305,16 @@ void lower_root_argsort(Lowering *l, Node *root)
     Keys result = {NULL, lower_argument(l, lower_slot(l, root)), lower_offset(l->arena, type, &at)};
     result.indices->written = true;
     Keys unsorted = {kernel_scratch(l->arena, l->kernel, "unsorted", s.element, length), NULL,
-                    affine_number(0)};
+                     affine_number(0)};
     Affine i = axes_add(l, &along, "i", length);
     at.at[last] = i;
-    Stmt *copy = axes_loops(l, &along,
-                            stmt_store(l->arena, STORE_SET, unsorted.keys, i,
-                                       lower_read(l, root->in[0], &at)));
-    stmt_append(copy, length <= SHORT
-                          ? count_run(&s, &unsorted, &result, affine_number(0), length)
-                          : sort_long(&s, &unsorted, &result));
-    l->kernel->ordered = type_elements(type) == length; /* its rows are its own, but not its loops */
+    Stmt *copy = axes_loops(
+        l, &along,
+        stmt_store(l->arena, STORE_SET, unsorted.keys, i, lower_read(l, root->in[0], &at)));
+    stmt_append(copy, length <= SHORT ? count_run(&s, &unsorted, &result, affine_number(0), length)
+                                      : sort_long(&s, &unsorted, &result));
+    l->kernel->ordered =
+        type_elements(type) == length; /* its rows are its own, but not its loops */
     l->kernel->element_steps = type_elements(type) * 64;
     kernel_end(l, axes_loops(l, &rows, copy));
 }

@@ -230,7 +230,8 @@ void step_reduce(Maker *m)
 {
     static const Op ops[] = {OP_reduce_sum, OP_reduce_sum, OP_reduce_max, OP_reduce_min};
     Op op = ops[pick(m, 0, 3)];
-    Item *x = pick_number(m, 1, false);
+    bool truth = op != OP_reduce_sum && chance(m, 20);
+    Item *x = truth ? pick_item(m, TYPE_BOOL, 1, false) : pick_number(m, 1, false);
     int64_t axes[RANK_LIMIT];
     int count = 0;
     double terms = 1;

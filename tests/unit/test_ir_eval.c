@@ -280,6 +280,18 @@ Test(reduce, products)
     gives("%a: f32[0,2] = constant value=[] %r: f32[2] = reduce_product %a axes=[0] keep=0", "1 1");
 }
 
+Test(reduce, truths)
+{
+    gives("%a: bool[3,2] = constant value=[0,0,0,1,1,1] %r: bool[3] = reduce_max %a axes=[1] "
+          "keep=0",
+          "0 1 1");
+    gives("%a: bool[3,2] = constant value=[0,0,0,1,1,1] %r: bool[3] = reduce_min %a axes=[1] "
+          "keep=0",
+          "0 0 1");
+    gives("%a: bool[0] = constant value=[] %r: bool[] = reduce_max %a axes=[0] keep=0", "0");
+    gives("%a: bool[0] = constant value=[] %r: bool[] = reduce_min %a axes=[0] keep=0", "1");
+}
+
 Test(reduce, nothing)
 {
     gives("%a: f32[0,2] = constant value=[] %r: f32[2] = reduce_max %a axes=[0] keep=0",

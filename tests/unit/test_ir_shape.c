@@ -101,7 +101,10 @@ Test(shape, reductions)
     gives("%x: f32[2,3]", "reduce_min %x axes=[] keep=0", "f32[2,3]");
     gives("%x: f32[0,3]", "reduce_sum %x axes=[0] keep=0", "f32[3]");
     gives("%x: f32[0,3]", "reduce_max %x axes=[1] keep=0", "f32[0]");
+    gives("%x: bool[2,3]", "reduce_max %x axes=[1] keep=0", "bool[2]");
     gives("%x: f32[2,3]", "argmax %x axis=1", "i32[2]");
+    refuses("%x: bool[2,3]", "reduce_sum %x axes=[1] keep=0",
+            "reduce_sum: bool[2,3] is no number; cast it first");
     gives("%x: f32[0,3]", "reduce_min %x axes=[0] keep=0", "f32[3]");
     refuses("%x: f32[2,3]", "reduce_sum %x axes=[2] keep=0", "reduce_sum: f32[2,3] has no axis 2");
     refuses("%x: f32[2,3]", "reduce_sum %x axes=[1,0] keep=0",
