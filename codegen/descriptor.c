@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { ABI = 4, TENSOR_FIELDS = 9, FUNCTION_FIELDS = 12 }; /* ABI is INGOT_ABI of runtime/model.h */
+enum { ABI = 5, TENSOR_FIELDS = 9, FUNCTION_FIELDS = 13 }; /* ABI is INGOT_ABI of runtime/model.h */
 
 /* Tensors */
 
@@ -104,6 +104,7 @@ static LLVMValueRef function_record(const ObjectPart *part, int index, LLVMValue
     const Function *function = part->module->program->functions[index];
     LLVMValueRef fields[FUNCTION_FIELDS] = {
         record_text(part, function->name),
+        record_text(part, function_sizes_text(part->arena, function)),
         inputs(part, function),
         outputs(part, function),
         body,
@@ -127,6 +128,7 @@ static LLVMValueRef prepare_record(const ObjectPart *part, LLVMValueRef body)
         return record_nothing(part);
     LLVMValueRef fields[FUNCTION_FIELDS] = {
         record_text(part, "prepare"),
+        record_text(part, ""),
         record_nothing(part),
         record_nothing(part),
         body,

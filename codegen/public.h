@@ -9,12 +9,14 @@
  * gets one in front. */
 const char *public_identifier(Arena *arena, const char *name);
 
-/* The symbol of program->functions[index], "digits_infer_batch64"; NULL for `initialize`, which has
+/* The symbol of program->functions[index], "digits_infer_batch64", "detect_infer_height64";
+ * the plain name is that of the fewest rows and smallest sizes. NULL for `initialize`, which has
  * none. */
 const char *public_call_symbol(Arena *arena, const Program *program, int index);
 
 /* Positions in program->functions in the order of the descriptor: as they stand, but functions of
- * one name directly behind each other, by rising batch. program->function_count of them. */
+ * one name directly behind each other, by rising batch and sizes. program->function_count of them.
+ */
 const int *public_function_order(Arena *arena, const Program *program);
 
 #endif

@@ -22,18 +22,40 @@ const char *public_identifier(Arena *arena, const char *name)
     return text;
 }
 
-/* Is another function of the same name meant for fewer rows? Then the plain name is taken. */
-static bool is_smallest(const Program *program, int index)
+static bool is_smaller(const Function *a, const Function *b)
 {
-    const Function *function = program->functions[index];
+    if (a->batch != b->batch)
+        return a->batch < b->batch;
+    for (int i = 0; i < a->size_count && i < b->size_count; i++)
+        if (a->sizes[i].value != b->sizes[i].value)
+            return a->sizes[i].value < b->sizes[i].value;
+    return false;
+}
+
+/* The one that has the plain name: of the fewest rows, then of the smallest sizes. */
+static int smallest_of_name(const Program *program, int index)
+{
+    int smallest = index;
     for (int i = 0; i < program->function_count; i++) {
         const Function *other = program->functions[i];
-        if (i == index || strcmp(other->name, function->name) != 0)
-            continue;
-        if (other->batch < function->batch || (other->batch == function->batch && i < index))
-            return false;
+        if (strcmp(other->name, program->functions[index]->name) == 0 &&
+            is_smaller(other, program->functions[smallest]))
+            smallest = i;
     }
-    return true;
+    return smallest;
+}
+
+/* As part of a symbol, a value behind it; "size2_" where two would be the same, or are "batch". */
+static const char *size_name(Arena *arena, const Function *function, int number)
+{
+    const char *name = public_identifier(arena, function->sizes[number].name);
+    bool taken = strcmp(name, "batch") == 0;
+    for (int i = 0; i < function->size_count; i++)
+        taken = taken || (i != number &&
+                          strcmp(public_identifier(arena, function->sizes[i].name), name) == 0);
+    if (taken)
+        return arena_print(arena, "size%d_", number);
+    return is_digit(name[strlen(name) - 1]) ? arena_print(arena, "%s_", name) : name;
 }
 
 const char *public_call_symbol(Arena *arena, const Program *program, int index)
@@ -43,9 +65,15 @@ const char *public_call_symbol(Arena *arena, const Program *program, int index)
         return NULL;
     const char *model = public_identifier(arena, program->name);
     const char *name = public_identifier(arena, function->name);
-    if (is_smallest(program, index))
-        return arena_print(arena, "%s_%s", model, name);
-    return arena_print(arena, "%s_%s_batch%lld", model, name, (long long)function->batch);
+    const Function *plain = program->functions[smallest_of_name(program, index)];
+    const char *symbol = arena_print(arena, "%s_%s", model, name);
+    if (function->batch != plain->batch)
+        symbol = arena_print(arena, "%s_batch%lld", symbol, (long long)function->batch);
+    for (int i = 0; i < function->size_count; i++)
+        if (i >= plain->size_count || function->sizes[i].value != plain->sizes[i].value)
+            symbol = arena_print(arena, "%s_%s%lld", symbol, size_name(arena, function, i),
+                                 (long long)function->sizes[i].value);
+    return symbol;
 }
 
 /* Position in program->functions of the first function called like this one. */
@@ -62,8 +90,8 @@ static bool stands_before(const Program *program, int a, int b)
     int first_a = first_of_name(program, a), first_b = first_of_name(program, b);
     if (first_a != first_b)
         return first_a < first_b;
-    int64_t batch_a = program->functions[a]->batch, batch_b = program->functions[b]->batch;
-    return batch_a != batch_b ? batch_a < batch_b : a < b;
+    const Function *one = program->functions[a], *other = program->functions[b];
+    return is_smaller(one, other) || (!is_smaller(other, one) && a < b);
 }
 
 const int *public_function_order(Arena *arena, const Program *program)

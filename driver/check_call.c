@@ -291,7 +291,10 @@ static void report(Check *check, const CheckCall *call)
     char batch[32] = "";
     if (call->function->batch)
         snprintf(batch, sizeof batch, "batch %lld", (long long)call->function->batch);
-    printf("%-14s %-10s %4d tensor%s  ", call->function->name, batch, call->tensor_count,
+    const char *name = arena_print(check->arena, "%s%s%s", call->function->name,
+                                   call->function->size_count ? " " : "",
+                                   function_sizes_text(check->arena, call->function));
+    printf("%-14s %-10s %4d tensor%s  ", name, batch, call->tensor_count,
            call->tensor_count == 1 ? " " : "s");
     if (worst && worst->difference.largest > 0)
         printf("worst %.1e of %.1e allowed: %s\n", worst->difference.largest,

@@ -63,6 +63,7 @@ bool compile_read(Compilation *compilation, const Options *options)
     ModelOptions model_options = {
         .batches = options->batches,
         .batch_count = options->batch_count,
+        .batches_given = options->batches_given,
         .train = options->train,
         .recipe = options->recipe,
         .train_batch = options->train_batch,

@@ -92,6 +92,12 @@ static void print_layers(Arena *arena, const Model *model)
     table_print(&table);
 }
 
+static const char *name_of(Arena *arena, const Function *function)
+{
+    return arena_print(arena, "%s%s%s", function->name, function->size_count ? " " : "",
+                       function_sizes_text(arena, function));
+}
+
 static void print_functions(Arena *arena, const Module *module)
 {
     Table table = {.arena = arena, .columns = 7, .left = 1};
@@ -101,13 +107,14 @@ static void print_functions(Arena *arena, const Module *module)
         const Schedule *schedule = module->schedules[i];
         const Function *function = schedule->function;
         Memory memory = memory_of_function(arena, module, i);
-        table_add(
-            &table,
-            (const char *[]){
-                function->name, function->batch ? with_commas(arena, function->batch) : "-",
-                with_commas(arena, schedule->multiply_adds),
-                with_commas(arena, schedule->call_count), as_bytes(arena, schedule->arena_bytes),
-                as_bytes(arena, schedule->scratch_bytes), as_bytes(arena, memory_sum(&memory, 1))});
+        table_add(&table,
+                  (const char *[]){name_of(arena, function),
+                                   function->batch ? with_commas(arena, function->batch) : "-",
+                                   with_commas(arena, schedule->multiply_adds),
+                                   with_commas(arena, schedule->call_count),
+                                   as_bytes(arena, schedule->arena_bytes),
+                                   as_bytes(arena, schedule->scratch_bytes),
+                                   as_bytes(arena, memory_sum(&memory, 1))});
     }
     table_print(&table);
 }

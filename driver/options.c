@@ -151,6 +151,7 @@ static bool add_batch(Options *options, const char *name, int64_t batch)
 static bool set_batch(Options *options, const char *name, const char *value)
 {
     options->batch_count = 0;
+    options->batches_given = true;
     for (const char *text = value;; text++) {
         const char *end = text + strcspn(text, ",");
         int64_t batch;

@@ -45,6 +45,7 @@ typedef struct Options {
     Target target;
     int64_t batches[BATCH_LIMIT]; /* ascending, each once */
     int batch_count;
+    bool batches_given;  /* by the user */
     int64_t train_batch; /* 0: the recipe's */
     ThreadKind threads;
     bool weights_beside;

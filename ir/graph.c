@@ -12,6 +12,7 @@
  * Everything walks with a stack of its own: a deep network must not overflow ours. */
 #include "ir/graph.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 Program *program_create(Arena *arena, Diag *diag, const char *name)
@@ -102,6 +103,24 @@ Function *program_find_function(const Program *program, const char *name)
         if (strcmp(program->functions[i]->name, name) == 0)
             return program->functions[i];
     return NULL;
+}
+
+const char *function_sizes_text(Arena *arena, const Function *function)
+{
+    const char *text = "";
+    for (int i = 0; i < function->size_count; i++)
+        text = arena_print(arena, "%s%s%s=%" PRId64, text, i ? " " : "", function->sizes[i].name,
+                           function->sizes[i].value);
+    return text;
+}
+
+bool function_sizes_equal(const Function *a, const Function *b)
+{
+    bool equal = a->size_count == b->size_count;
+    for (int i = 0; equal && i < a->size_count; i++)
+        equal = a->sizes[i].value == b->sizes[i].value &&
+                strcmp(a->sizes[i].name, b->sizes[i].name) == 0;
+    return equal;
 }
 
 void function_add_result(Function *function, const char *name, Node *node)

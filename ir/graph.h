@@ -12,8 +12,8 @@
  *     }
  *
  * Invariants, checked by ir/verify.c: nodes stand in an order in which every input comes first;
- * types are what the shape rules say; names of states are unique, functions differ in name or
- * batch; there is one `input` node for each parameter of the function. A state read by a `state`
+ * types are what the shape rules say; names of states are unique, functions differ in name, batch
+ * or sizes; there is one `input` node for each parameter of the function. A state read by a `state`
  * node is its value from before the call; all updates take effect together at its end.
  *
  * What an inference function computes of states alone need not be computed in every call: passes/
@@ -125,6 +125,11 @@ typedef struct Update {
     Node *node;
 } Update;
 
+typedef struct Size { /* of a dimension with a name */
+    const char *name;
+    int64_t value;
+} Size;
+
 struct Function {
     Program *program;
     const char *name;
@@ -139,7 +144,9 @@ struct Function {
     int result_count, result_capacity;
     Update *updates;
     int update_count, update_capacity;
-    int64_t batch; /* rows of data one call takes; 0 when there is no such thing */
+    int64_t batch;     /* rows of data one call takes; 0 when there is no such thing */
+    const Size *sizes; /* of other dimensions that functions of this name differ in */
+    int size_count;
 };
 
 struct Program {
@@ -205,6 +212,10 @@ void program_take_back_states(Program *program, int count);
 Function *program_add_function(Program *program, const char *name);
 Function *program_find_function(const Program *program,
                                 const char *name); /* the first of that name */
+
+/* "height=64 width=96"; "" where there are no sizes. */
+const char *function_sizes_text(Arena *arena, const Function *function);
+bool function_sizes_equal(const Function *a, const Function *b);
 
 void function_add_result(Function *function, const char *name, Node *node);
 /* Replaces an earlier update of the same state. */

@@ -3,8 +3,7 @@
  *     program  = "program" @name ["random_streams=" integer] "{" { state | function } "}"
  *     state    = "state" %name ":" type ["parameter"] ["frozen"] [at] ["=" data]
  *     function = "fn" @name "(" [%name ":" type [name] [at] {"," …}] ")" "->" types ["batch="
- * integer]
- *                "{" { node } { update } return "}"
+ *                integer] {"size" string "=" integer} "{" { node } { update } return "}"
  *     node     = %name ":" type "=" operation [%name {"," %name}] { key "=" value } [name] [at]
  *     update   = "update" %state "<-" %name
  *     return   = "return" [[name "="] %name {"," …}]
@@ -402,6 +401,23 @@ static bool parse_results(Parser *p, const TensorType *types, int type_count)
     return true;
 }
 
+static bool parse_sizes(Parser *p)
+{
+    Reader *r = &p->reader;
+    Function *f = p->scope->function;
+    Size *sizes = NULL;
+    int capacity = 0;
+    while (reader_accept_word(r, "size")) {
+        Size size = {.name = reader_string(r)};
+        if (!size.name || !reader_expect(r, "=") || !reader_integer(r, &size.value))
+            return false;
+        sizes = arena_grow(f->program->arena, sizes, f->size_count, &capacity, sizeof *sizes);
+        sizes[f->size_count++] = size;
+        f->sizes = sizes;
+    }
+    return true;
+}
+
 /* From the parameters to the closing brace */
 static bool parse_inside(Parser *p)
 {
@@ -414,7 +430,7 @@ static bool parse_inside(Parser *p)
     if (reader_accept_word(r, "batch") &&
         (!reader_expect(r, "=") || !reader_integer(r, &p->scope->function->batch)))
         return false;
-    if (!reader_expect(r, "{"))
+    if (!parse_sizes(p) || !reader_expect(r, "{"))
         return false;
     while (!reader_accept_word(r, "return")) {
         if (reader_accept_word(r, "update") ? !parse_update(p) : !parse_node(p))

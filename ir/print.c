@@ -226,6 +226,11 @@ static void print_header(Printer *p)
     text_add(p->text, one ? "" : ")");
     if (f->batch)
         text_print(p->text, " batch=%" PRId64, f->batch);
+    for (int i = 0; i < f->size_count; i++) {
+        text_add(p->text, " size ");
+        print_quoted(p->text, f->sizes[i].name);
+        text_print(p->text, "=%" PRId64, f->sizes[i].value);
+    }
     text_add(p->text, " {\n");
 }
 

@@ -3,7 +3,7 @@
  *   states     unique names, positions, types within the limits
  *   prepare    has neither parameters nor results, reads no derived states and updates them all;
  *              nobody else updates one
- *   functions  unique by name and batch; one `input` node for each parameter, names unique
+ *   functions  unique by name, batch and sizes; one `input` node for each parameter, names unique
  *   nodes      numbered by position, inputs from earlier in the same function, the type that the
  *              shape rule gives, no replacement left unapplied
  *   bodies     the same, with neither states nor updates
@@ -233,9 +233,11 @@ bool graph_verify(const Program *program, Diag *diag)
         verifier.function = f;
         for (int j = 0; j < i; j++)
             if (strcmp(program->functions[j]->name, f->name) == 0 &&
-                program->functions[j]->batch == f->batch)
-                diag_error(diag, NULL, "there are two functions @%s of batch %lld", f->name,
-                           (long long)f->batch);
+                program->functions[j]->batch == f->batch &&
+                function_sizes_equal(program->functions[j], f))
+                diag_error(diag, NULL, "there are two functions @%s of batch %lld%s%s", f->name,
+                           (long long)f->batch, f->size_count ? ", " : "",
+                           function_sizes_text(diag->arena, f));
         verify_function(&verifier);
     }
     return diag->error_count == before;

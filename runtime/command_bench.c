@@ -120,19 +120,23 @@ static void print_line(const IngotFunction *function, const Result *result)
         command_number((int64_t)rate((double)function->batch, result->median), rows);
         command_number(function->batch, batch);
     }
-    printf("%-12s %7s %12.2f %12.2f %7.1f %% %14s %10.2f\n", function->name, batch,
-           1e6 * result->median, 1e6 * result->least, 100 * result->spread, rows,
+    char name[64];
+    snprintf(name, sizeof name, "%s%s%s", function->name, function->sizes[0] ? " " : "",
+             function->sizes);
+    printf("%-12s %7s %12.2f %12.2f %7.1f %% %14s %10.2f\n", name, batch, 1e6 * result->median,
+           1e6 * result->least, 100 * result->spread, rows,
            rate(2e-9 * (double)function->multiply_adds, result->median));
 }
 
 static void print_json(const IngotFunction *function, const Result *result, bool first)
 {
     printf("%s\n  "
-           "{\"name\":\"%s\",\"batch\":%lld,\"runs\":%lld,\"median_seconds\":%.9g,\"min_seconds\":%"
+           "{\"name\":\"%s\",\"batch\":%lld,\"sizes\":\"%s\",\"runs\":%lld,\"median_seconds\":%.9g,"
+           "\"min_seconds\":%"
            ".9g,"
            "\"spread\":%.4g,\"rows_per_second\":%.9g,\"gflops\":%.6g}",
-           first ? "" : ",", function->name, (long long)function->batch, (long long)result->runs,
-           result->median, result->least, result->spread,
+           first ? "" : ",", function->name, (long long)function->batch, function->sizes,
+           (long long)result->runs, result->median, result->least, result->spread,
            rate((double)function->batch, result->median),
            rate(2e-9 * (double)function->multiply_adds, result->median));
 }

@@ -97,15 +97,15 @@ static bool run_call(Command *command, IngotInstance *instance, int32_t number, 
            ingot_fail(&command->failure, "%s", ingot_last_error(instance));
 }
 
-static bool run_all(Command *command, IngotInstance *instance, const Dataset *data, int64_t first,
-                    int64_t count, InferOutputs *outputs)
+static bool run_all(Command *command, IngotInstance *instance, int32_t like, const Dataset *data,
+                    int64_t first, int64_t count, InferOutputs *outputs)
 {
     Buffers buffers = {0};
     int64_t *rows = NULL;
     int32_t current = -1;
     bool good = true;
     for (int64_t done = 0; good && done < count;) {
-        int32_t number = ingot_find_function(command->model, "infer", count - done);
+        int32_t number = ingot_find_alike(command->model, like, count - done);
         const IngotFunction *function = &command->model->functions[number];
         int64_t batch = function->batch > 0 ? function->batch : 1;
         int64_t part = count - done < batch ? count - done : batch;
@@ -127,11 +127,11 @@ static bool run_all(Command *command, IngotInstance *instance, const Dataset *da
     return good;
 }
 
-static bool infer(Command *command, const Request *request, const Dataset *data,
+/* `number`: of the function that the data fit, of those for the most rows. */
+static bool infer(Command *command, const Request *request, const Dataset *data, int32_t number,
                   IngotInstance *instance)
 {
-    const IngotFunction *function =
-        &command->model->functions[ingot_find_function(command->model, "infer", 0)];
+    const IngotFunction *function = &command->model->functions[number];
     int64_t first = 0, count = data->rows;
     if (request->row >= count)
         return ingot_fail(&command->failure, "--row %lld: the data has only rows 0 to %lld",
@@ -146,7 +146,7 @@ static bool infer(Command *command, const Request *request, const Dataset *data,
         infer_outputs_begin(&outputs, function, request->output, first, count, &command->failure);
     if (!good)
         return false;
-    good = run_all(command, instance, data, first, count, &outputs) &&
+    good = run_all(command, instance, number, data, first, count, &outputs) &&
            infer_outputs_finish(&outputs, &command->failure);
     infer_outputs_end(&outputs);
     return good;
@@ -164,16 +164,17 @@ int command_infer(Command *command)
         return command_misused(command);
     Dataset data = {0};
     IngotInstance *instance = NULL;
+    int32_t number = -1;
     bool fresh = false;
     bool good = command_has(command, "infer") &&
-                infer_input_open(&data, command, &request.inputs) &&
+                infer_input_open(&data, command, &request.inputs, &number) &&
                 (instance = command_open(command, request.threads, request.weights, &fresh));
     if (good && fresh)
         fprintf(
             stderr,
             "%s: note: the weights are fresh, nothing was trained; give some with --weights FILE\n",
             command->model->name);
-    good = good && infer(command, &request, &data, instance);
+    good = good && infer(command, &request, &data, number, instance);
     ingot_destroy(instance);
     dataset_close(&data);
     return good ? 0 : command_failed(command);

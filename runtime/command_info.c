@@ -24,6 +24,8 @@ static void print_function(const IngotFunction *function)
     printf("  %s", function->name);
     if (function->batch > 0)
         printf(", batch %s", command_number(function->batch, number));
+    if (function->sizes[0])
+        printf(", %s", function->sizes);
     printf("\n");
     print_tensors("in", function->inputs, function->input_count);
     print_tensors("out", function->outputs, function->output_count);

@@ -97,10 +97,9 @@ static bool add_argument(Dataset *data, Command *command, const IngotFunction *f
     return dataset_add_file(data, number, path, &command->failure);
 }
 
-bool infer_input_open(Dataset *data, Command *command, const DataArguments *arguments)
+static bool open_for(Dataset *data, Command *command, const DataArguments *arguments,
+                     const IngotFunction *function)
 {
-    const IngotFunction *function =
-        &command->model->functions[ingot_find_function(command->model, "infer", 0)];
     if (!dataset_begin(data, function->inputs, function->input_count, &command->failure))
         return false;
     for (int32_t i = 0; i < arguments->count; i++)
@@ -111,4 +110,44 @@ bool infer_input_open(Dataset *data, Command *command, const DataArguments *argu
             return ingot_fail(&command->failure, "no data is given for \"%s\"; add --input %s=FILE",
                               function->inputs[i].name, function->inputs[i].name);
     return dataset_finish(data, &command->failure);
+}
+
+/* Those whose inputs differ in more than rows, each once: the next behind number `last`, in its
+ * version for the most rows; -1: there are no more. */
+static int32_t next_kind(const IngotModel *model, int32_t last)
+{
+    for (int32_t i = last + 1; i < model->function_count; i++)
+        if (strcmp(model->functions[i].name, "infer") == 0 && ingot_find_alike(model, i, 0) == i)
+            return i;
+    return -1;
+}
+
+static void add_sizes(const IngotModel *model, Failure *failure)
+{
+    for (int32_t i = next_kind(model, -1), first = i; i >= 0; i = next_kind(model, i)) {
+        size_t used = strlen(failure->text);
+        snprintf(failure->text + used, sizeof failure->text - used, "%s%s",
+                 i == first ? "; the model was built for " : ", and for ",
+                 model->functions[i].sizes);
+    }
+}
+
+bool infer_input_open(Dataset *data, Command *command, const DataArguments *arguments,
+                      int32_t *function)
+{
+    const IngotModel *model = command->model;
+    Failure first = {0};
+    int32_t kinds = 0;
+    for (int32_t i = next_kind(model, -1); i >= 0; i = next_kind(model, i)) {
+        *function = ingot_find_alike(model, i, INT64_MAX);
+        if (open_for(data, command, arguments, &model->functions[*function]))
+            return true;
+        if (kinds++ == 0)
+            first = command->failure;
+        dataset_close(data);
+    }
+    command->failure = first;
+    if (kinds > 1)
+        add_sizes(model, &command->failure);
+    return false;
 }

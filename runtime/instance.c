@@ -300,12 +300,29 @@ void *ingot_state(IngotInstance *instance, int32_t state)
     return instance->state + instance->model->states[state].offset;
 }
 
-int32_t ingot_find_function(const IngotModel *model, const char *name, int64_t rows)
+static bool are_alike(const IngotFunction *a, const IngotFunction *b)
+{
+    if (a->input_count != b->input_count)
+        return false;
+    for (int32_t i = 0; i < a->input_count; i++) {
+        const IngotTensor *x = &a->inputs[i], *y = &b->inputs[i];
+        if (x->rank != y->rank)
+            return false;
+        for (int32_t j = x->batched && y->batched; j < x->rank; j++)
+            if (x->dims[j] != y->dims[j])
+                return false;
+    }
+    return true;
+}
+
+/* `like`: NULL, or what the function must be like. */
+static int32_t find_function(const IngotModel *model, const char *name, const IngotFunction *like,
+                             int64_t rows)
 {
     int32_t best = -1, smallest = -1;
     for (int32_t i = 0; i < model->function_count; i++) {
         const IngotFunction *function = &model->functions[i];
-        if (strcmp(function->name, name) != 0)
+        if (strcmp(function->name, name) != 0 || (like && !are_alike(function, like)))
             continue;
         if (smallest < 0 || function->batch < model->functions[smallest].batch)
             smallest = i;
@@ -313,4 +330,14 @@ int32_t ingot_find_function(const IngotModel *model, const char *name, int64_t r
             best = i;
     }
     return best >= 0 ? best : smallest;
+}
+
+int32_t ingot_find_function(const IngotModel *model, const char *name, int64_t rows)
+{
+    return find_function(model, name, NULL, rows);
+}
+
+int32_t ingot_find_alike(const IngotModel *model, int32_t like, int64_t rows)
+{
+    return find_function(model, model->functions[like].name, &model->functions[like], rows);
 }

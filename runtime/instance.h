@@ -74,5 +74,7 @@ void *ingot_state(IngotInstance *instance, int32_t state);
 /* The number of the function with this name and the largest batch not above `rows` (or, failing
  * that, the smallest batch); -1 when there is none. */
 int32_t ingot_find_function(const IngotModel *model, const char *name, int64_t rows);
+/* The same among those whose inputs are like those of function number `like` but for their rows. */
+int32_t ingot_find_alike(const IngotModel *model, int32_t like, int64_t rows);
 
 #endif

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INGOT_ABI 4
+#define INGOT_ABI 5
 
 /* Element types, the same numbers as `ElementType` of the compiler. */
 enum {
@@ -60,7 +60,9 @@ typedef struct IngotCall {
 typedef void IngotBody(const IngotCall *call, int32_t member, int32_t members);
 
 typedef struct IngotFunction {
-    const char *name; /* "initialize", "infer", "train_step", "evaluate" */
+    const char *name;  /* "initialize", "infer", "train_step", "evaluate" */
+    const char *sizes; /* "height=64 width=96": dimensions of the inputs that functions of this name
+                          differ in besides `batch`; "" where there are none */
     const IngotTensor *inputs;
     const IngotTensor *outputs;
     IngotBody *body;
@@ -129,7 +131,8 @@ typedef struct IngotTemplate {
  *   initialize(seed: i32[2])                     gives every state its first value; seed[0] is the
  *                                                low and seed[1] the high half of the seed
  *   infer(inputs…) -> outputs…                   may be there several times, for several batch
- *                                                sizes, sorted by `batch`, smallest first
+ *                                                sizes and other sizes of the inputs, sorted by
+ *                                                `batch`, smallest first
  *   train_step(inputs…, targets…) -> loss f32[]  one forward pass, backward pass and update
  *   evaluate(inputs…, targets…, rows f32[batch]) -> loss f32[], metrics f32[] …, count f32[]
  *                                                sums over the rows whose `rows` is 1; rows with

@@ -242,6 +242,8 @@ static void print_function(const Report *r)
     fprintf(r->to, "\n%s", function->name);
     if (function->batch > 0)
         fprintf(r->to, ", batch %s", command_number(function->batch, number));
+    if (function->sizes[0])
+        fprintf(r->to, ", %s", function->sizes);
     fprintf(r->to, ": %d thread%s, %s runs", (int)r->members, r->members == 1 ? "" : "s",
             command_number((int64_t)r->runs, number));
     if (r->multiply_adds > 0)
@@ -315,9 +317,11 @@ static void write_function(const Report *r, bool first)
     fprintf(r->to,
             ",\"batch\":%lld,\"threads\":%d,\"runs\":%.0f,\"seconds_per_run\":%.9g,"
             "\"multiply_adds\":%.0f,\"multiply_adds_of_model\":%lld,\"waiting_seconds\":%.9g,"
-            "\"around_seconds\":%.9g,\"load\":[",
+            "\"around_seconds\":%.9g,\"sizes\":",
             (long long)function->batch, (int)r->members, r->runs, r->seconds, r->multiply_adds,
             (long long)function->multiply_adds, r->members > 1 ? r->waiting : 0, r->outside);
+    write_string(r->to, function->sizes);
+    fprintf(r->to, ",\"load\":[");
     for (int32_t i = 0; i < r->members; i++)
         fprintf(r->to, "%s%.6g", i ? "," : "", rate(member_seconds(r, i), r->seconds));
     fprintf(r->to, "],\"kernels\":[");

@@ -81,7 +81,8 @@ static bool is_batch_name(const char *name)
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcasecmp(name, known[i]) == 0)
             return true;
-    return contains_word(name, "batch") || strncmp(name, "unk__", 5) == 0;
+    return contains_word(name, "batch") || strncmp(name, "unk__", 5) == 0 ||
+           strcmp(name, "p2o.DynamicDimension.0") == 0;
 }
 
 /* Inputs that the model's user gives: no initialisers, no constants. */
@@ -98,7 +99,7 @@ static void find_batch(const OnnxReader *reader, Choices *choices)
 {
     const Onnx__GraphProto *graph = reader->proto->graph;
     const Bindings *b = reader->options->bindings;
-    bool all_one = true, any = false;
+    bool all_one = true, any = false, any_said = false;
     if (b && b->samples)
         return; /* as many rows as the samples have */
     for (size_t i = 0; i < graph->n_input; i++) {
@@ -109,6 +110,7 @@ static void find_batch(const OnnxReader *reader, Choices *choices)
         const ShapeBinding *said = find_shape(reader, graph->input[i]->name);
         const char *name = name_of(dim);
         any = true;
+        any_said = any_said || said;
         all_one = all_one && (said ? said->rank > 0 && said->dims[0] == 1
                                    : !is_open(dim) && dim->dim_value == 1);
         if (said || !is_open(dim) || (name && !is_batch_name(name)))
@@ -117,13 +119,17 @@ static void find_batch(const OnnxReader *reader, Choices *choices)
             choices->batch_name = name;
         choices->has_batch = true;
     }
-    for (int i = 0; choices->list[0].batch == 0 && all_one && any && i < choices->count; i++)
-        choices->list[i].batch = 1;
+    choices->list[0].batch = all_one && any;
+    choices->from_one =
+        !choices->has_batch && all_one && any && !any_said && reader->options->batches_given;
+    choices->has_batch = choices->has_batch || choices->from_one;
 }
 
 static bool is_batch(const Choices *choices, const Onnx__TensorShapeProto__Dimension *dim, int axis)
 {
     const char *name = name_of(dim);
+    if (choices->from_one)
+        return axis == 0;
     if (!choices->has_batch || !is_open(dim))
         return false;
     return name && choices->batch_name ? strcmp(name, choices->batch_name) == 0
@@ -152,6 +158,13 @@ static bool multiply(OnnxReader *reader, Choices *choices, int count, const int6
     return true;
 }
 
+static bool refuse_batch(const OnnxReader *reader)
+{
+    return diag_error(reader->diag, "--batch",
+                      "the first dimension of the model's inputs does not count rows of data; "
+                      "--dim and --shape say what other dimensions are");
+}
+
 static bool combine(OnnxReader *reader, Choices *choices)
 {
     const Bindings *b = reader->options->bindings;
@@ -160,7 +173,7 @@ static bool combine(OnnxReader *reader, Choices *choices)
         if (i != of_batch && !multiply(reader, choices, b->dims[i].count, b->dims[i].values, i))
             return false;
     if (!choices->has_batch)
-        return true;
+        return !reader->options->batches_given || (b && b->samples) || refuse_batch(reader);
     if (of_batch >= 0) {
         reader->options->bindings->dims[of_batch].used = true;
         return multiply(reader, choices, b->dims[of_batch].count, b->dims[of_batch].values, -1);
@@ -284,10 +297,10 @@ bool onnx_input_type(OnnxReader *reader, const Choices *choices, const Choice *c
         const Onnx__TensorShapeProto__Dimension *dim = shape->dim[i];
         const char *name = name_of(dim);
         int bound = is_open(dim) && name ? find_dim(reader, name) : -1;
-        if (!is_open(dim))
-            type->dims[i] = dim->dim_value;
-        else if (is_batch(choices, dim, i))
+        if (is_batch(choices, dim, i))
             type->dims[i] = choice->batch;
+        else if (!is_open(dim))
+            type->dims[i] = dim->dim_value;
         else if (bound >= 0) {
             type->dims[i] = choice->values[bound];
             reader->options->bindings->dims[bound].used = true;
@@ -302,6 +315,29 @@ bool onnx_choices(OnnxReader *reader, Choices *choices)
     *choices = (Choices){.count = 1};
     find_batch(reader, choices);
     return combine(reader, choices);
+}
+
+/* A name that is fit for a report, whatever the model has put there. */
+static const char *plain_name(Arena *arena, const char *name)
+{
+    char *text = arena_copy_text(arena, name);
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c <= ' ' || strchr("\"\\=,", *c))
+            *c = '_';
+    return text;
+}
+
+const Size *onnx_sizes(OnnxReader *reader, const Choices *choices, const Choice *choice, int *count)
+{
+    const Bindings *b = reader->options->bindings;
+    int of_batch = choices->batch_name ? find_dim(reader, choices->batch_name) : -1;
+    Size *sizes = ARENA_ARRAY(reader->arena, Size, b ? b->dim_count + 1 : 1);
+    *count = 0;
+    for (int i = 0; b && i < b->dim_count; i++)
+        if (i != of_batch && b->dims[i].count > 1)
+            sizes[(*count)++] =
+                (Size){plain_name(reader->arena, b->dims[i].name), choice->values[i]};
+    return sizes;
 }
 
 bool onnx_bindings_used(OnnxReader *reader)

@@ -4,7 +4,8 @@
  *
  * A name of --dim stands for one number in all inputs. Several numbers for a name, or for several
  * names, make a function for each combination. The dimension in front of the inputs counts rows of
- * data when it is open and called like a batch, or not at all; --batch is another word for it. */
+ * data when it is open and called like a batch, or not at all; --batch is another word for it. With
+ * --batch it does so, too, where all inputs are exported for one row. */
 #ifndef INGOT_FRONTEND_ONNX_BIND_H
 #define INGOT_FRONTEND_ONNX_BIND_H
 
@@ -22,6 +23,7 @@ typedef struct Choices {
     int count;
     const char *batch_name; /* the dimension that counts rows; NULL: one without a name, or none */
     bool has_batch;         /* some input has rows */
+    bool from_one;          /* all inputs say 1 there, which stands for any number */
 } Choices;
 
 /* All combinations; false and errors that list what is open. */
@@ -34,6 +36,10 @@ bool onnx_input_type(OnnxReader *reader, const Choices *choices, const Choice *c
 
 /* Its number among the inputs that are no initialisers. */
 int onnx_input_number(const OnnxReader *reader, const Onnx__ValueInfoProto *input);
+
+/* The sizes by which functions differ besides their rows; *count of them. */
+const Size *onnx_sizes(OnnxReader *reader, const Choices *choices, const Choice *choice,
+                       int *count);
 
 /* Every binding has been used; an error that lists what there is, otherwise. */
 bool onnx_bindings_used(OnnxReader *reader);

@@ -106,6 +106,7 @@ static bool build_infer(OnnxReader *r, const Choices *choices, const Choice *cho
     r->main = f;
     bool good = true;
     f->batch = choice->batch;
+    f->sizes = onnx_sizes(r, choices, choice, &f->size_count);
     f->place = r->path;
     for (size_t i = 0; i < graph->n_input; i++)
         good &= add_input(r, scope, choices, choice, graph->input[i]);

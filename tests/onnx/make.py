@@ -195,3 +195,10 @@ save("inlined",
      [integers("parts", 1, 2), integers("front", 0), integers("last", -1),
       numpy_helper.from_array(np.array([2], np.float32), "two")],
      {"x": normal(2, 3), "k": normal(3)}, functions=[scaled, twice], imports=[helper.make_opsetid("local", 1)])
+
+# Rows of tokens, of which both numbers are open.
+save("tokens",
+     [node("MatMul", ["words", "in.weight"], ["t1"]), node("Relu", ["t1"], ["t2"]),
+      node("ReduceMax", ["t2"], ["t3"], axes=[1], keepdims=0), node("MatMul", ["t3", "out.weight"], ["score"])],
+     [floats("words", "batch", "length", 4)], [floats("score", "batch", 2)],
+     [weight("in.weight", 4, 6), weight("out.weight", 6, 2)], {"words": normal(5, 3, 4)})

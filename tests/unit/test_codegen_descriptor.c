@@ -278,3 +278,37 @@ Test(codegen_descriptor, names)
     cr_assert_str_eq(public_call_symbol(arena, program, 1), "small_infer");
     arena_destroy(arena);
 }
+
+/* The plain name is that of the fewest rows and smallest sizes; the others say what differs. */
+Test(codegen_descriptor, symbols_tell_rows_and_sizes)
+{
+    static const struct {
+        int64_t batch, sizes[3];
+        const char *symbol;
+    } cases[] = {
+        {4, {8, 8, 3}, "m_infer_batch4"},
+        {1, {9, 8, 3}, "m_infer_height9"},
+        {1, {8, 8, 3}, "m_infer"},
+        {1, {8, 12, 3}, "m_infer_h_1_12"},
+        {4, {9, 12, 5}, "m_infer_batch4_height9_h_1_12_size2_5"},
+    };
+    enum { CASES = sizeof cases / sizeof cases[0] };
+    Arena *arena = arena_create();
+    Program *program = program_create(arena, diag_create(arena), "m");
+    for (int i = 0; i < CASES; i++) {
+        Function *f = program_add_function(program, "infer");
+        Size *sizes = ARENA_ARRAY(arena, Size, 3);
+        const char *names[] = {"height", "h.1", "batch"};
+        for (int j = 0; j < 3; j++)
+            sizes[j] = (Size){names[j], cases[i].sizes[j]};
+        f->batch = cases[i].batch;
+        f->sizes = sizes;
+        f->size_count = 3;
+    }
+    for (int i = 0; i < CASES; i++)
+        cr_expect_str_eq(public_call_symbol(arena, program, i), cases[i].symbol);
+    const int *order = public_function_order(arena, program);
+    static const int expected_order[CASES] = {2, 3, 1, 0, 4};
+    cr_assert_arr_eq(order, expected_order, sizeof expected_order);
+    arena_destroy(arena);
+}

@@ -253,6 +253,21 @@ Test(verify, functions_of_one_name_differ_in_batch)
     finds(&t, "there are two functions @infer of batch 32");
 }
 
+Test(verify, functions_of_one_name_differ_in_sizes)
+{
+    static const Size low[] = {{"height", 32}}, high[] = {{"height", 64}};
+    Fixture t = setup();
+    const Size *sizes[] = {low, high, high};
+    for (int i = 0; i < 3; i++) {
+        Function *f = program_add_function(t.program, "infer");
+        f->sizes = sizes[i];
+        f->size_count = 1;
+        if (i == 1)
+            cr_assert(graph_verify(t.program, t.diag));
+    }
+    finds(&t, "there are two functions @infer of batch 0, height=64");
+}
+
 Test(verify, streams)
 {
     Fixture t = setup();

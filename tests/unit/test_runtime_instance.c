@@ -211,6 +211,27 @@ Test(runtime_instance, functions_are_found_by_batch)
     cr_assert_eq(ingot_find_function(&fake_model, "explain", 1), -1);
 }
 
+/* Two heights, each for one row and for four; an input that is the same for all rows. */
+Test(runtime_instance, functions_are_found_by_what_their_inputs_are_like)
+{
+    enum { KINDS = 4 };
+    static const int64_t dims[KINDS][2] = {{1, 5}, {1, 7}, {4, 5}, {4, 7}}, shared[] = {1, 3};
+    IngotTensor inputs[KINDS][2];
+    IngotFunction functions[KINDS];
+    for (int i = 0; i < KINDS; i++) {
+        inputs[i][0] = (IngotTensor){.name = "x", .dims = dims[i], .rank = 2, .batched = 1};
+        inputs[i][1] = (IngotTensor){.name = "k", .dims = shared, .rank = 2, .batched = i < 2};
+        functions[i] = (IngotFunction){
+            .name = "infer", .inputs = inputs[i], .input_count = 2, .batch = dims[i][0]};
+    }
+    IngotModel model = {.functions = functions, .function_count = KINDS};
+    cr_assert_eq(ingot_find_function(&model, "infer", 9), 2);
+    cr_assert_eq(ingot_find_alike(&model, 0, 3), 0);
+    cr_assert_eq(ingot_find_alike(&model, 0, 4), 2);
+    cr_assert_eq(ingot_find_alike(&model, 1, INT64_MAX), 3);
+    cr_assert_eq(ingot_find_alike(&model, 3, 0), 1);
+}
+
 Test(runtime_instance, wrong_calls_say_what_is_wrong)
 {
     IngotModel small = fake_inference_model();
