@@ -7,15 +7,15 @@ typedef struct Row {
     Architecture architecture;
     const char *name, *llvm_cpu;
     int vector_bits, registers;
-    bool fused, masked, lane;
+    bool fused, masked, lane, half;
     double adds, loads, issue;
     int l1_kib, l2_kib;
     const char *features;
 } Row;
 
 static const Row rows[] = {
-#define TARGET(arch, name, cpu, vector, registers, fused, masked, lane, adds, loads, issue, l1,    \
-               l2, features)                                                                       \
+#define TARGET(arch, name, cpu, vector, registers, fused, masked, lane, half, adds, loads, issue,  \
+               l1, l2, features)                                                                   \
     {ARCHITECTURE_##arch,                                                                          \
      name,                                                                                         \
      cpu,                                                                                          \
@@ -24,6 +24,7 @@ static const Row rows[] = {
      fused,                                                                                        \
      masked,                                                                                       \
      lane,                                                                                         \
+     half,                                                                                         \
      adds,                                                                                         \
      loads,                                                                                        \
      issue,                                                                                        \
@@ -143,6 +144,7 @@ bool target_find(Diag *diag, const char *triple_name, const char *cpu, Target *t
         .fused = row->fused,
         .masked = row->masked,
         .lane = row->lane,
+        .half = row->half,
         .adds = row->adds,
         .loads = row->loads,
         .issue = row->issue,

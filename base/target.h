@@ -23,6 +23,7 @@ typedef struct Target {
     bool fused; /* has a fused multiply-add */
     bool masked;
     bool lane;                 /* multiplies by one lane of a register */
+    bool half;                 /* converts f16 to f32 and back */
     double adds, loads, issue; /* vector multiply-adds, vector loads, instructions in a cycle */
     int l1_kib;
     int l2_kib;

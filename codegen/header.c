@@ -78,7 +78,8 @@ static const char *c_type(ElementType element)
         [TYPE_F32] = "float",    [TYPE_F64] = "double",   [TYPE_I32] = "int32_t",
         [TYPE_I64] = "int64_t",  [TYPE_BOOL] = "uint8_t", [TYPE_U8] = "uint8_t",
         [TYPE_I8] = "int8_t",    [TYPE_I16] = "int16_t",  [TYPE_U16] = "uint16_t",
-        [TYPE_U32] = "uint32_t", [TYPE_U64] = "uint64_t"};
+        [TYPE_U32] = "uint32_t", [TYPE_U64] = "uint64_t", [TYPE_F16] = "uint16_t",
+        [TYPE_BF16] = "uint16_t"};
     return names[element];
 }
 
@@ -267,6 +268,8 @@ static void describe_parameter(const Header *header, const Parameter *parameter)
 {
     text_print(header->text, "\n *   %-3s  %-16s %s", parameter->output ? "out" : "in",
                parameter->name, c_shape(header->arena, &parameter->type));
+    if (element_is_storage(parameter->type.element))
+        text_print(header->text, ", bits of %s", element_name(parameter->type.element));
     if (parameter->classes)
         text_print(header->text, ", each from 0 to %lld", (long long)parameter->classes - 1);
     if (parameter->note)
@@ -315,11 +318,29 @@ static void add_states(const Header *header, const Program *program)
         const State *state = program->states[i];
         text_print(header->text, "\n *   %4d  %-32s %s", i,
                    comment_safe(header->arena, state->name), c_shape(header->arena, &state->type));
+        if (element_is_storage(state->type.element))
+            text_print(header->text, ", bits of %s", element_name(state->type.element));
     }
     close_comment(header->text);
 }
 
 /* --- the whole --- */
+
+/* Does a tensor that is passed have elements of this kind? */
+static bool passes_storage(const Program *program)
+{
+    bool passes = false;
+    for (int i = 0; i < program->state_count; i++)
+        passes = passes || element_is_storage(program->states[i]->type.element);
+    for (int i = 0; i < program->function_count; i++) {
+        const Function *f = program->functions[i];
+        for (int j = 0; j < f->input_count; j++)
+            passes = passes || element_is_storage(f->inputs[j]->type.element);
+        for (int j = 0; j < f->result_count; j++)
+            passes = passes || element_is_storage(node_resolve(f->results[j].node)->type.element);
+    }
+    return passes;
+}
 
 static void add_opening(const Header *header, const Module *module, const CodegenOptions *options)
 {
@@ -344,7 +365,13 @@ static void add_opening(const Header *header, const Module *module, const Codege
     add_wrapped(header->text, text.data, 2);
     text_add(header->text,
              "\n *\n * Tensors are dense arrays, the last axis contiguous. Results are the "
-             "same bits at any\n * number of threads. */\n");
+             "same bits at any\n * number of threads.");
+    if (passes_storage(module->program))
+        text_add(header->text,
+                 "\n *\n * A uint16_t that is \"bits of f16\" holds an IEEE binary16, one that is "
+                 "\"bits of bf16\" the upper\n * half of a float: on little-endian machines its "
+                 "last two bytes.");
+    text_add(header->text, " */\n");
     text_print(header->text, "#ifndef %s_H\n#define %s_H\n\n", header->upper, header->upper);
     text_add(header->text, "#include <stddef.h>\n#include <stdint.h>\n\n"
                            "#ifdef __cplusplus\nextern \"C\" {\n#endif\n");

@@ -29,6 +29,11 @@ LLVMValueRef gen_lane(Gen *g, Operand operand, int lane)
 static Operand gen_number(Gen *g, const Expr *expr)
 {
     LLVMTypeRef type = codegen_type(g->context, expr->element, 1);
+    if (element_is_storage(expr->element)) {
+        uint16_t bits;
+        element_set_number(expr->element, &bits, 0, expr->number);
+        return (Operand){LLVMConstInt(type, bits, 0), false};
+    }
     if (element_is_float(expr->element))
         return (Operand){LLVMConstReal(type, expr->number), false};
     int64_t number = element_saturate(expr->element, expr->number);

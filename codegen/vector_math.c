@@ -29,6 +29,8 @@ LLVMTypeRef codegen_type(LLVMContextRef context, ElementType element, int lanes)
         break;
     case TYPE_I16:
     case TYPE_U16:
+    case TYPE_F16:
+    case TYPE_BF16:
         type = LLVMInt16TypeInContext(context);
         break;
     case TYPE_U8:

@@ -1,8 +1,8 @@
 /* Element-wise operations on LLVM values: one scalar, or one vector of any width.
  *
- * Values of TYPE_BOOL are i1; all others have the type they have in memory. `lanes` is 1 for
- * scalars. The functions of real numbers are inlined polynomials with the error bounds that
- * docs/vector-math.md states; no library is called. */
+ * Values of TYPE_BOOL are i1, those of f16 and bf16 their bits as i16; all others have the type
+ * they have in memory. `lanes` is 1 for scalars. The functions of real numbers are inlined
+ * polynomials with the error bounds that docs/vector-math.md states; no library is called. */
 #ifndef INGOT_CODEGEN_VECTOR_MATH_H
 #define INGOT_CODEGEN_VECTOR_MATH_H
 

@@ -104,6 +104,9 @@ LLVMValueRef math_sin(const Math *m, LLVMValueRef x);
 LLVMValueRef math_cos(const Math *m, LLVMValueRef x);
 LLVMValueRef math_atan(const Math *m, LLVMValueRef x);
 
+/* vector_math_storage.c: between f16 or bf16, as i16, and every other type */
+LLVMValueRef math_cast_storage(const Math *m, ElementType from, ElementType to, LLVMValueRef x);
+
 /* vector_math_plain.c: integers, comparisons, casts. NULL when `op` is none of them. */
 LLVMValueRef math_apply_integer(const Math *m, Op op, ElementType element, LLVMValueRef *in);
 LLVMValueRef math_compare(const Math *m, Op op, ElementType element, LLVMValueRef a,

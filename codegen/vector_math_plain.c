@@ -187,6 +187,8 @@ LLVMValueRef math_cast(const Math *m, ElementType from, ElementType to, LLVMValu
 {
     if (from == to)
         return x;
+    if (element_is_storage(from) || element_is_storage(to))
+        return math_cast_storage(m, from, to, x);
     if (to == TYPE_BOOL)
         return cast_to_bool(m, from, x);
     LLVMTypeRef type = codegen_type(m->context, to, m->lanes);

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-static const char *const dtypes[TYPE_COUNT] = {"F32", "F64", "I32", "I64", "BOOL", "U8",
-                                               "I8",  "I16", "U16", "U32", "U64"};
+static const char *const dtypes[TYPE_COUNT] = {"F32", "F64", "I32", "I64", "BOOL", "U8",  "I8",
+                                               "I16", "U16", "U32", "U64", "F16",  "BF16"};
 
 bool weights_known(const Program *program)
 {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "driver/check.h"
+#include "ir/element.h"
 
 enum { NUDGES = 16 };
 
@@ -57,7 +58,8 @@ static Value random_input(Check *check, const Function *function, const Node *in
         else if (value.integers)
             value.integers[i] = (int64_t)(uniform * (double)classes_of(check->plain.model, name));
         else
-            value.numbers[i] = (float)(centred ? 2 * uniform - 1 : uniform);
+            value.numbers[i] =
+                element_round(input->type.element, (float)(centred ? 2 * uniform - 1 : uniform));
     }
     return value;
 }

@@ -18,6 +18,7 @@
 
 #include "driver/check.h"
 #include "frontend/onnx/tensor.h"
+#include "ir/element.h"
 
 typedef struct Expected { /* what should come out */
     const char *name, *path;
@@ -116,7 +117,7 @@ static bool same_float(double a, double b)
 
 static double unit_of(ElementType element)
 {
-    return element == TYPE_F64 || element == TYPE_F32 ? 0x1p-23 : 0x1p-10;
+    return fmax(element_unit(element), 0x1p-23);
 }
 
 /* largest, allowed: parts of the largest magnitude */

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "ir/element.h"
 #include "ir/scan.h"
 
 /* Terms added up for one element of the result; 1 where nothing is. */
@@ -132,7 +133,7 @@ Difference tolerance_compare(const Value *got, const Value *want, const Value *r
     int64_t count = type_elements(&got->type);
     if (!element_is_float(got->type.element))
         return compare_integers(got, rounded, count);
-    double unit = got->type.element == TYPE_F64 ? 0x1p-52 : 0x1p-23;
+    double unit = element_unit(got->type.element);
     Difference worst = {.largest = -1};
     double magnitude = largest_magnitude(want);
     worst.allowed = unit * (1 + depth) * magnitude + noise_factor(noise, magnitude) * noise;

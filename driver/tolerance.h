@@ -19,9 +19,10 @@ typedef struct Difference {
 
 /* Compares a tensor that the compiled model made with the evaluator's: `want` in float64, `rounded`
  * with every node rounded to its type. Integers must be equal. Floats may differ by
- *     2^-23 · depth · (largest magnitude of the tensor)  +  8 · noise   (64 where it is all noise),
- * where `noise` says how badly conditioned this computation is on this data: how far results of the
- * evaluator lie apart when they are rounded, or their inputs are nudged. */
+ *     unit · depth · (largest magnitude of the tensor)  +  8 · noise   (64 where it is all noise),
+ * where `unit` is 2^-23 for f32 and `noise` says how badly conditioned this computation is on this
+ * data: how far results of the evaluator lie apart when they are rounded, or their inputs are
+ * nudged. */
 Difference tolerance_compare(const Value *got, const Value *want, const Value *rounded,
                              double depth, double noise);
 

@@ -21,9 +21,10 @@ typedef struct Reader {
 static const struct {
     const char *name;
     ElementType element;
-} element_names[] = {{"F32", TYPE_F32}, {"F64", TYPE_F64},   {"I32", TYPE_I32}, {"I64", TYPE_I64},
-                     {"U8", TYPE_U8},   {"BOOL", TYPE_BOOL}, {"I8", TYPE_I8},   {"I16", TYPE_I16},
-                     {"U16", TYPE_U16}, {"U32", TYPE_U32},   {"U64", TYPE_U64}};
+} element_names[] = {{"F32", TYPE_F32},  {"F64", TYPE_F64},   {"I32", TYPE_I32}, {"I64", TYPE_I64},
+                     {"U8", TYPE_U8},    {"BOOL", TYPE_BOOL}, {"I8", TYPE_I8},   {"I16", TYPE_I16},
+                     {"U16", TYPE_U16},  {"U32", TYPE_U32},   {"U64", TYPE_U64}, {"F16", TYPE_F16},
+                     {"BF16", TYPE_BF16}};
 
 static bool read_type(const Json *entry, TensorType *type)
 {
@@ -40,11 +41,11 @@ static bool read_type(const Json *entry, TensorType *type)
             return true;
         }
     }
-    return json_error(
-        dtype,
-        "elements of type %s cannot be read, only F32, F64, I8, I16, I32, I64, U8, U16, U32, U64 "
-        "and BOOL",
-        json_describe(dtype));
+    return json_error(dtype,
+                      "elements of type %s cannot be read, only F32, F64, F16, BF16, I8, I16, I32, "
+                      "I64, U8, U16, U32, U64 "
+                      "and BOOL",
+                      json_describe(dtype));
 }
 
 /* Where the tensor's bytes are; NULL after an error. */

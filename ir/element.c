@@ -2,16 +2,96 @@
 #include "ir/element.h"
 
 #include <math.h>
+#include <string.h>
+
+typedef struct Format { /* of a float type as bits: sign, exponent, fraction */
+    int fraction;       /* bits of it */
+    int bias;           /* exponent of 1; twice that and 1 more are infinities and NaN */
+} Format;
+
+static Format format_of(ElementType element)
+{
+    switch (element) {
+    case TYPE_F16:
+        return (Format){10, 15};
+    case TYPE_BF16:
+        return (Format){7, 127};
+    case TYPE_F32:
+        return (Format){23, 127};
+    default:
+        return (Format){52, 1023};
+    }
+}
+
+double element_unit(ElementType element)
+{
+    return ldexp(1, -format_of(element).fraction);
+}
+
+double element_round(ElementType element, double value)
+{
+    Format format = format_of(element);
+    int exponent;
+    if (element == TYPE_F64 || !isfinite(value) || value == 0)
+        return value;
+    if (element == TYPE_F32)
+        return (double)(float)value;
+    frexp(value, &exponent);
+    int least = 2 - format.bias; /* of normal numbers; below it they are equally far apart */
+    double apart = ldexp(1, (exponent > least ? exponent : least) - 1 - format.fraction);
+    double rounded = rint(value / apart) * apart;
+    return fabs(rounded) < ldexp(1, format.bias + 1) ? rounded : copysign(INFINITY, value);
+}
+
+/* NaN keeps its sign and what of its fraction there is room for. */
+static double from_bits(Format format, uint16_t bits)
+{
+    int fraction = bits & ((1 << format.fraction) - 1), most = 2 * format.bias + 1;
+    int exponent = bits >> format.fraction & most;
+    double size = ldexp(exponent ? fraction + (1 << format.fraction) : fraction,
+                        (exponent ? exponent : 1) - format.bias - format.fraction);
+    if (exponent == most && fraction == 0)
+        size = INFINITY;
+    if (exponent == most && fraction != 0) {
+        uint64_t pattern = (uint64_t)0x7ff << 52 | (uint64_t)fraction << (52 - format.fraction);
+        memcpy(&size, &pattern, sizeof size);
+    }
+    return bits >> 15 ? -size : size;
+}
+
+/* Of a value that has been rounded; a NaN is a quiet one. */
+static uint16_t to_bits(Format format, double value)
+{
+    int sign = signbit(value) ? 1 << 15 : 0, infinite = (2 * format.bias + 1) << format.fraction;
+    uint64_t pattern;
+    int exponent;
+    memcpy(&pattern, &value, sizeof pattern);
+    if (isnan(value)) {
+        int fraction = (int)(pattern >> (52 - format.fraction)) & ((1 << format.fraction) - 1);
+        return (uint16_t)(sign | infinite | fraction | 1 << (format.fraction - 1));
+    }
+    if (isinf(value))
+        return (uint16_t)(sign | infinite);
+    frexp(value, &exponent);
+    exponent = value == 0 || exponent < 2 - format.bias ? 2 - format.bias : exponent;
+    /* the first digit of a normal number counts one up in the exponent */
+    int size = (int)ldexp(fabs(value), format.fraction + 1 - exponent);
+    return (uint16_t)(sign | (size + ((exponent + format.bias - 2) << format.fraction)));
+}
 
 double element_number(ElementType element, const void *data, int64_t index)
 {
+    if (element_is_storage(element))
+        return from_bits(format_of(element), ((const uint16_t *)data)[index]);
     return element == TYPE_F32 ? (double)((const float *)data)[index]
                                : ((const double *)data)[index];
 }
 
 void element_set_number(ElementType element, void *data, int64_t index, double value)
 {
-    if (element == TYPE_F32)
+    if (element_is_storage(element))
+        ((uint16_t *)data)[index] = to_bits(format_of(element), element_round(element, value));
+    else if (element == TYPE_F32)
         ((float *)data)[index] = (float)value;
     else
         ((double *)data)[index] = value;

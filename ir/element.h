@@ -10,6 +10,10 @@
 
 /* Element `index` of an array of float type `element`; stored, it is rounded to that type. */
 double element_number(ElementType element, const void *data, int64_t index);
+/* The nearest value of float type `element`, ties to even; infinite beyond the largest. */
+double element_round(ElementType element, double value);
+/* How far apart values are from 1 on: 2^-23 for f32 */
+double element_unit(ElementType element);
 void element_set_number(ElementType element, void *data, int64_t index, double value);
 /* The same of all other types; stored, it wraps. */
 int64_t element_integer(ElementType element, const void *data, int64_t index);

@@ -2,9 +2,9 @@
  * evaluation. See eval.h.
  *
  * Rounding happens here alone, once per node: a rule computes in double, and in EVALUATE_F32 what
- * is declared f32 is then rounded to float. For +, -, *, / and sqrt that is the correctly rounded
- * f32 result; for the others it is the best f32 there is. Integers wrap to their width in both
- * modes. */
+ * is declared f32 is then rounded to float, f16 and bf16 likewise. For +, -, *, / and sqrt that is
+ * the correctly rounded f32 result; for the others it is the best f32 there is. Integers wrap to
+ * their width in both modes. */
 #include "ir/eval.h"
 
 #include "ir/element.h"
@@ -61,9 +61,9 @@ static void round_to_type(EvaluatePrecision precision, Value *value)
     if (value->integers) {
         for (int64_t i = 0; i < count; i++)
             value->integers[i] = element_wrap(value->type.element, value->integers[i]);
-    } else if (precision == EVALUATE_F32 && value->type.element == TYPE_F32) {
+    } else if (precision == EVALUATE_F32) {
         for (int64_t i = 0; i < count; i++)
-            value->numbers[i] = (float)value->numbers[i];
+            value->numbers[i] = element_round(value->type.element, value->numbers[i]);
     }
 }
 

@@ -2,8 +2,8 @@
  *
  * Values are held as double (floats) or int64 (integers, bool; of u64 the bit pattern). In
  * EVALUATE_F64 nothing is rounded between, whatever the declared type: gradients are checked that
- * way. In EVALUATE_F32 every f32 result is rounded to float once per node (sums inside a node stay
- * double), which is how constants are folded. */
+ * way. In EVALUATE_F32 every f32 result is rounded to float once per node, f16 and bf16 results
+ * likewise (sums inside a node stay double), which is how constants are folded. */
 #ifndef INGOT_IR_EVAL_H
 #define INGOT_IR_EVAL_H
 

@@ -175,8 +175,8 @@ Expr *expr_number(Arena *arena, ElementType element, double number)
     expr->kind = EXPR_NUMBER;
     expr->element = element;
     expr->number = number;
-    if (element == TYPE_F32)
-        expr->number = (double)(float)number;
+    if (element_is_float(element))
+        expr->number = element_round(element, number);
     else if (element_is_integer(element))
         expr->number = element_to_number(element, element_saturate(element, number));
     return expr;

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/element.h"
 #include "ir/nest_text.h"
 
 enum { LINE_LIMIT = 100, INDENT = 2 };
@@ -86,10 +87,11 @@ static void print_number(Printer *printer, ElementType element, double number)
         return;
     }
     char digits[40] = "nan";
-    int longest = element == TYPE_F32 ? 9 : 17;
+    int longest = element == TYPE_F64 ? 17 : 9;
     for (int precision = 6; precision <= longest && !isnan(number); precision++) {
         snprintf(digits, sizeof digits, "%.*g", precision, number);
-        double back = element == TYPE_F32 ? (double)strtof(digits, NULL) : strtod(digits, NULL);
+        double back = element == TYPE_F32 ? (double)strtof(digits, NULL)
+                                          : element_round(element, strtod(digits, NULL));
         if (back == number)
             break;
     }

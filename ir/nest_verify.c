@@ -173,6 +173,8 @@ static bool check_types(const Check *check, const Expr *expr)
                           element_name(expr->element));
     if (expr->op == OP_cast || expr->op == OP_bitcast)
         return true;
+    if (element_is_storage(first))
+        return CHECK_FAIL(check, "%s of %s", op_name(expr->op), element_name(first));
     for (int i = select ? 2 : 1; i < expr->in_count; i++)
         if (expr->in[i]->element != expr->in[select ? 1 : 0]->element)
             return CHECK_FAIL(check, "%s has operands of different types", op_name(expr->op));
@@ -212,6 +214,8 @@ static bool check_apply(Check *check, const Expr *expr)
 
 static bool check_lanes(Check *check, const Expr *expr)
 {
+    if (element_is_storage(expr->element))
+        return CHECK_FAIL(check, "lanes of %s", element_name(expr->element));
     if (check->in_vector)
         return CHECK_FAIL(check, "lanes stand inside of a vector loop or of other lanes");
     if (expr->op != OP_add && expr->op != OP_mul && expr->op != OP_max && expr->op != OP_min)
@@ -339,6 +343,8 @@ static bool check_store(Check *check, const Stmt *store)
                           buffer->name, element_name(buffer->element));
     if ((store->mode == STORE_ADD || store->mode == STORE_MUL) && buffer->element == TYPE_BOOL)
         return CHECK_FAIL(check, "bool can only be stored by =, max= and min=");
+    if (store->mode != STORE_SET && element_is_storage(buffer->element))
+        return CHECK_FAIL(check, "%s can only be stored by =", element_name(buffer->element));
     return check_apart(check, store);
 }
 

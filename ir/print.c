@@ -86,7 +86,7 @@ static void print_element(Text *text, ElementType element, const void *data, int
     else if (!element_is_float(element))
         text_print(text, "%" PRId64, element_integer(element, data, i));
     else
-        text_print(text, element == TYPE_F32 ? "%.9g" : "%.17g", element_number(element, data, i));
+        text_print(text, element == TYPE_F64 ? "%.17g" : "%.9g", element_number(element, data, i));
 }
 
 static bool prints_as_numbers(const TensorType *type, const void *data)

@@ -346,6 +346,15 @@ bool reader_type(Reader *r, TensorType *type)
     return true;
 }
 
+static bool read_storage(Reader *r, ElementType element, void *data)
+{
+    double value;
+    if (!reader_number(r, &value))
+        return false;
+    element_set_number(element, data, 0, value);
+    return true;
+}
+
 static bool read_element(Reader *r, ElementType element, void *data)
 {
     int64_t value;
@@ -353,6 +362,8 @@ static bool read_element(Reader *r, ElementType element, void *data)
         return reader_float(r, data);
     if (element == TYPE_F64)
         return reader_number(r, data);
+    if (element_is_storage(element)) /* far fewer digits than a double: it rounds as if once */
+        return read_storage(r, element, data);
     const char *at = reader_next(r);
     if (element == TYPE_U64)
         return reader_unsigned(r, data);

@@ -79,12 +79,21 @@ bool shape_from_list(const ShapeQuery *query, ElementType element, IntList dims,
     return shape_check(query, result);
 }
 
+bool shape_computes(const ShapeQuery *query, int input)
+{
+    const TensorType *type = &query->in[input]->type;
+    if (element_is_storage(type->element))
+        return shape_error(query, "%s is only stored and moved; cast it to f32 first",
+                           shape_text(query, type));
+    return true;
+}
+
 bool shape_number(const ShapeQuery *query, int input)
 {
     const TensorType *type = &query->in[input]->type;
     if (type->element == TYPE_BOOL)
         return shape_error(query, "%s is no number; cast it first", shape_text(query, type));
-    return true;
+    return shape_computes(query, input);
 }
 
 bool shape_floating(const ShapeQuery *query, int input)
@@ -93,7 +102,7 @@ bool shape_floating(const ShapeQuery *query, int input)
     if (!element_is_float(type->element))
         return shape_error(query, "%s is not of a float type; cast it first",
                            shape_text(query, type));
-    return true;
+    return shape_computes(query, input);
 }
 
 bool shape_equal_elements(const ShapeQuery *query, int a, int b)
@@ -177,6 +186,9 @@ bool shape_dims(const ShapeQuery *query, TensorType *result)
     const Attr *attr = query->attr;
     if (attr->element == TYPE_BOOL)
         return shape_error(query, "bool is no number");
+    if (element_is_storage(attr->element))
+        return shape_error(query, "%s is only stored and moved; cast an iota to it",
+                           element_name(attr->element));
     return shape_from_list(query, attr->element, attr->lists[1], result) &&
            shape_axis(query, attr->lists[0].values[0], result);
 }
@@ -265,7 +277,8 @@ bool shape_float_broadcast(const ShapeQuery *query, TensorType *result)
 bool shape_compare(const ShapeQuery *query, TensorType *result)
 {
     *result = query->in[0]->type;
-    if (!shape_equal_elements(query, 0, 1) || !shape_join(query, &query->in[1]->type, result))
+    if (!shape_computes(query, 0) || !shape_equal_elements(query, 0, 1) ||
+        !shape_join(query, &query->in[1]->type, result))
         return false;
     result->element = TYPE_BOOL;
     return true;

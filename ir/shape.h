@@ -43,7 +43,8 @@ const char *shape_list_text(const ShapeQuery *query, int count, const int64_t *v
 bool shape_from_list(const ShapeQuery *query, ElementType element, IntList dims,
                      TensorType *result);
 bool shape_check(const ShapeQuery *query, const TensorType *type);
-bool shape_number(const ShapeQuery *query, int input); /* anything but bool */
+bool shape_computes(const ShapeQuery *query, int input); /* anything but f16 and bf16 */
+bool shape_number(const ShapeQuery *query, int input);   /* and no bool */
 bool shape_floating(const ShapeQuery *query, int input);
 bool shape_equal_elements(const ShapeQuery *query, int a, int b);
 bool shape_axis(const ShapeQuery *query, int64_t axis, const TensorType *type);

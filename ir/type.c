@@ -9,10 +9,11 @@ static const struct {
     const char *name;
     int bytes;
 } elements[TYPE_COUNT] = {
-    [TYPE_F32] = {"f32", 4}, [TYPE_F64] = {"f64", 8},   [TYPE_I32] = {"i32", 4},
-    [TYPE_I64] = {"i64", 8}, [TYPE_BOOL] = {"bool", 1}, [TYPE_U8] = {"u8", 1},
-    [TYPE_I8] = {"i8", 1},   [TYPE_I16] = {"i16", 2},   [TYPE_U16] = {"u16", 2},
-    [TYPE_U32] = {"u32", 4}, [TYPE_U64] = {"u64", 8},
+    [TYPE_F32] = {"f32", 4},   [TYPE_F64] = {"f64", 8},   [TYPE_I32] = {"i32", 4},
+    [TYPE_I64] = {"i64", 8},   [TYPE_BOOL] = {"bool", 1}, [TYPE_U8] = {"u8", 1},
+    [TYPE_I8] = {"i8", 1},     [TYPE_I16] = {"i16", 2},   [TYPE_U16] = {"u16", 2},
+    [TYPE_U32] = {"u32", 4},   [TYPE_U64] = {"u64", 8},   [TYPE_F16] = {"f16", 2},
+    [TYPE_BF16] = {"bf16", 2},
 };
 
 const char *element_name(ElementType element)

@@ -18,9 +18,11 @@ typedef enum ElementType {
     TYPE_U16 = 8,
     TYPE_U32 = 9,
     TYPE_U64 = 10,
+    TYPE_F16 = 11,  /* IEEE binary16 */
+    TYPE_BF16 = 12, /* the upper half of an f32 */
 } ElementType;
 
-enum { TYPE_COUNT = 11, RANK_LIMIT = 8, RANK_TUPLE = -1 };
+enum { TYPE_COUNT = 13, RANK_LIMIT = 8, RANK_TUPLE = -1 };
 
 /* No tensor has more elements than this: every byte offset fits an int64 with room to spare. */
 #define ELEMENT_LIMIT ((int64_t)1 << 40)
@@ -35,9 +37,19 @@ typedef struct TensorType {
 const char *element_name(ElementType element); /* "f32" */
 bool element_find(const char *name, ElementType *element);
 int element_bytes(ElementType element);
+/* Only kept and moved; what computes casts to f32 first. */
+static inline bool element_is_storage(ElementType element)
+{
+    return element == TYPE_F16 || element == TYPE_BF16;
+}
 static inline bool element_is_float(ElementType element)
 {
-    return element == TYPE_F32 || element == TYPE_F64;
+    return element == TYPE_F32 || element == TYPE_F64 || element_is_storage(element);
+}
+/* The type that values of this one are computed with: f32 for f16 and bf16, else itself. */
+static inline ElementType element_computed(ElementType element)
+{
+    return element_is_storage(element) ? TYPE_F32 : element;
 }
 static inline bool element_is_integer(ElementType element) /* bool is none */
 {

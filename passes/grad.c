@@ -202,13 +202,14 @@ bool gradient_build_from(Function *f, int output_count, Node *const *outputs, No
 bool gradient_build_nodes(Function *f, Node *loss, int count, Node *const *wrt, Node **gradients)
 {
     char type[TYPE_TEXT_BYTES];
-    if (loss->type.rank != 0 || !element_is_float(loss->type.element))
+    ElementType element = loss->type.element;
+    if (loss->type.rank != 0 || !element_is_float(element) || element_is_storage(element))
         return diag_error(f->program->diag, loss->place,
                           "the loss of @%s is %s, but it must be one number of a float type",
                           f->name, type_print(&loss->type, type));
     const char *place = f->place;
     f->place = loss->place;
-    Node *one = graph_scalar(f, loss->type.element, 1.0);
+    Node *one = graph_scalar(f, element, 1.0);
     f->place = place;
     return gradient_build_from(f, 1, &loss, &one, count, wrt, gradients);
 }

@@ -1,10 +1,10 @@
 /* Gradient rules: one short function a row of ops.def, all of one form.
  *
  * gradient_NAME(f, y, dy, dx) is given a node y and the gradient dy of the loss with respect to it
- * (y's type), and sets dx[i] to nodes for what y contributes to the gradient of y->in[i]. dx[i]
- * starts as NULL, which means nought. It may have the shape of y where the operand was broadcast:
- * grad.c sums it back, and nobody else does. A rule may set gradients that nobody asked for; they
- * are dead code and go. */
+ * (y's type; f32 where that is f16 or bf16, which cannot be added up), and sets dx[i] to nodes for
+ * what y contributes to the gradient of y->in[i]. dx[i] starts as NULL, which means nought. It may
+ * have the shape of y where the operand was broadcast: grad.c sums it back, and nobody else does. A
+ * rule may set gradients that nobody asked for; they are dead code and go. */
 #ifndef INGOT_PASSES_GRAD_H
 #define INGOT_PASSES_GRAD_H
 

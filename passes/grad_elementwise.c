@@ -104,7 +104,7 @@ void gradient_atan(Function *f, Node *y, Node *dy, Node *dx[])
 void gradient_cast(Function *f, Node *y, Node *dy, Node *dx[])
 {
     if (element_is_float(y->in[0]->type.element))
-        dx[0] = graph_cast(f, dy, y->in[0]->type.element);
+        dx[0] = graph_cast(f, dy, element_computed(y->in[0]->type.element));
 }
 
 void gradient_add(Function *f, Node *y, Node *dy, Node *dx[])

@@ -68,9 +68,16 @@ static Node *add_parameter(Backward *b, Parameters *list, const char *name, Tens
     return input;
 }
 
+/* Of the gradient with respect to a value of `type` */
+static TensorType gradient_type(const TensorType *type)
+{
+    return type_make(element_computed(type->element), type->rank, type->dims);
+}
+
 static Node *zeros(Function *f, const TensorType *type)
 {
-    return graph_broadcast(f, graph_scalar(f, type->element, 0.0), type->rank, type->dims);
+    Node *zero = graph_scalar(f, element_computed(type->element), 0.0);
+    return graph_broadcast(f, zero, type->rank, type->dims);
 }
 
 static bool is_float(const Node *node)
@@ -122,8 +129,9 @@ static int gradients_of_results(Backward *b, Node **outputs, Node **seeds)
         if (!seed)
             seed = zeros(b->f, &result->type);
         outputs[count] = b->copies[result->id];
-        seeds[count++] = add_parameter(b, carried ? &b->carried : &b->scanned,
-                                       arena_print(arena, "d.%s", name), result->type, seed);
+        seeds[count++] =
+            add_parameter(b, carried ? &b->carried : &b->scanned, arena_print(arena, "d.%s", name),
+                          gradient_type(&result->type), seed);
     }
     return count;
 }
@@ -222,7 +230,7 @@ static void add_results(Backward *b, int *positions)
         if (!b->gradients[i])
             continue;
         Node *sum = add_parameter(b, &b->carried, arena_print(arena, "d.%s", input->attr.text),
-                                  input->type, zeros(b->f, &input->type));
+                                  gradient_type(&input->type), zeros(b->f, &input->type));
         function_add_result(b->back, NULL, graph_add(b->back, sum, b->gradients[i]));
         positions[i] = next++;
     }

@@ -12,7 +12,7 @@
  * that recipes carry over: the loss's gradient is clipped, by value and then by norm; then weight
  * decay and L1 are added; then the rule is applied. What depends on the step alone is computed once
  * a step on scalars (schedule.c), not for each element. Parameters the loss does not depend on stay
- * as they are, without decay. */
+ * as they are, without decay. f16 and bf16 parameters take their steps in f32 and are rounded. */
 #include "passes/optimizer.h"
 
 #include <string.h>
@@ -48,10 +48,10 @@ static Node *zeros(Function *f, const TensorType *type)
     return graph_broadcast(f, graph_scalar(f, type->element, 0.0), type->rank, type->dims);
 }
 
-/* One of the step's scalars, f32[], in the element type of a parameter */
+/* One of the step's scalars, f32[], in the element type a parameter is computed with */
 static Node *for_parameter(Optimizer *o, Node *scalar, const Trained *p)
 {
-    return graph_cast(o->step, scalar, p->state->type.element);
+    return graph_cast(o->step, scalar, element_computed(p->state->type.element));
 }
 
 /* A state that begins as noughts; the one of that name when a frontend has made it already. */
@@ -69,7 +69,9 @@ static State *zero_state(Optimizer *o, const char *name, TensorType type)
 static State *moment_state(Optimizer *o, const char *kind, const Trained *p)
 {
     const char *name = arena_print(o->program->arena, "optimizer.%s.%s", kind, p->state->name);
-    return zero_state(o, name, p->state->type);
+    TensorType type = p->state->type;
+    type.element = element_computed(type.element);
+    return zero_state(o, name, type);
 }
 
 /* state ← decay·state + weight·x; the new value */
@@ -147,7 +149,8 @@ static void update_parameter(Optimizer *o, const Trained *p)
     if (p->decay != 0.0) /* AdamW: first value·(1 - rate·decay), then the step */
         value = graph_sub(f, value,
                           graph_mul(f, value, for_parameter(o, scaled(f, o->rate, p->decay), p)));
-    function_set_update(f, p->state, graph_sub(f, value, change_of(o, p)));
+    value = graph_sub(f, value, change_of(o, p));
+    function_set_update(f, p->state, graph_cast(f, value, p->state->type.element));
 }
 
 /* Each gradient held in [-limit, limit] */
@@ -197,6 +200,11 @@ static void regularise(Optimizer *o, Trained *p)
         p->gradient = graph_add(f, p->gradient, scaled(f, graph_unary(f, OP_sign, p->value), l1));
 }
 
+static Node *value_of(Function *f, State *state)
+{
+    return graph_cast(f, graph_state(f, state), element_computed(state->type.element));
+}
+
 /* Gradients of the loss for every parameter that is not frozen; those the loss does not depend on
  * are left out. */
 static bool gradients_of_loss(Optimizer *o, Trained **list, int *count)
@@ -215,7 +223,7 @@ static bool gradients_of_loss(Optimizer *o, Trained **list, int *count)
     for (int i = 0; i < wanted; i++)
         if (gradients[i])
             (*list)[(*count)++] = (Trained){.state = states[i],
-                                            .value = graph_state(o->step, states[i]),
+                                            .value = value_of(o->step, states[i]),
                                             .gradient = gradients[i]};
     return true;
 }

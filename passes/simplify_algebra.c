@@ -297,10 +297,8 @@ Node *simplify_exp(Rewriter *r, Node *node)
 /* Binary digits that the type has for whole numbers, without a sign. */
 static int digits(ElementType element)
 {
-    if (element == TYPE_F32)
-        return 24;
-    if (element == TYPE_F64)
-        return 53;
+    if (element_is_float(element))
+        return 1 - ilogb(element_unit(element));
     return element == TYPE_BOOL ? 1 : 8 * element_bytes(element) - !element_is_unsigned(element);
 }
 

@@ -9,6 +9,44 @@
 #include <math.h>
 #include <string.h>
 
+/* A float of 16 bits, `fraction` of them for the fraction; exponents are from `bias` below that
+ * of 1.
+ */
+typedef struct ShortFloat {
+    int fraction, bias;
+} ShortFloat;
+
+static const ShortFloat f16 = {10, 15}, bf16 = {7, 127};
+
+static double load_short(ShortFloat format, uint16_t bits)
+{
+    int fraction = bits & ((1 << format.fraction) - 1), most = 2 * format.bias + 1;
+    int exponent = bits >> format.fraction & most;
+    double size = ldexp(fraction + (exponent ? 1 << format.fraction : 0),
+                        (exponent ? exponent : 1) - format.bias - format.fraction);
+    if (exponent == most)
+        size = fraction ? (double)NAN : (double)INFINITY;
+    return bits >> 15 ? -size : size;
+}
+
+/* Rounds to nearest, ties to even. */
+static uint16_t store_short(ShortFloat format, double number)
+{
+    int infinite = (2 * format.bias + 1) << format.fraction, exponent;
+    int sign = signbit(number) ? 1 << 15 : 0;
+    if (isnan(number))
+        return (uint16_t)(sign | infinite | 1 << (format.fraction - 1));
+    if (isinf(number))
+        return (uint16_t)(sign | infinite);
+    frexp(number, &exponent);
+    int least = 2 - format.bias; /* of normal numbers; the digits of others begin further down */
+    exponent = exponent < least || number == 0 ? least : exponent;
+    /* A normal number's first digit counts one up in the exponent; so does a carry. */
+    double size = rint(ldexp(fabs(number), format.fraction + 1 - exponent));
+    int64_t bits = (int64_t)size + ((int64_t)(exponent - least) << format.fraction);
+    return (uint16_t)(sign | (int)(bits < infinite ? bits : infinite));
+}
+
 static double load(const unsigned char *from, int32_t type)
 {
     union {
@@ -38,8 +76,12 @@ static double load(const unsigned char *from, int32_t type)
         memcpy(&value.i16, from, 2);
         return value.i16;
     case INGOT_U16:
+    case INGOT_F16:
+    case INGOT_BF16:
         memcpy(&value.u16, from, 2);
-        return value.u16;
+        if (type == INGOT_U16)
+            return value.u16;
+        return load_short(type == INGOT_F16 ? f16 : bf16, value.u16);
     case INGOT_U32:
         memcpy(&value.u32, from, 4);
         return value.u32;
@@ -82,6 +124,11 @@ static void store(double number, unsigned char *to, int32_t type)
     case INGOT_I16:
     case INGOT_U16:
         value.u16 = (uint16_t)(int32_t)number;
+        memcpy(to, &value.u16, 2);
+        break;
+    case INGOT_F16:
+    case INGOT_BF16:
+        value.u16 = store_short(type == INGOT_F16 ? f16 : bf16, number);
         memcpy(to, &value.u16, 2);
         break;
     case INGOT_U32:
@@ -127,7 +174,9 @@ static void find_range(const IngotTensor *tensor, double *low, double *high)
                                                     [INGOT_I32] = INT32_MIN,
                                                     [INGOT_I64] = -9007199254740992.0,
                                                     [INGOT_I8] = -128,
-                                                    [INGOT_I16] = -32768};
+                                                    [INGOT_I16] = -32768,
+                                                    [INGOT_F16] = -65504,
+                                                    [INGOT_BF16] = -0x1.fep127};
     static const double highest[INGOT_TYPE_COUNT] = {[INGOT_F32] = 3.4028234663852886e38,
                                                      [INGOT_F64] = 1.7976931348623157e308,
                                                      [INGOT_I32] = INT32_MAX,
@@ -138,7 +187,9 @@ static void find_range(const IngotTensor *tensor, double *low, double *high)
                                                      [INGOT_I16] = 32767,
                                                      [INGOT_U16] = 65535,
                                                      [INGOT_U32] = UINT32_MAX,
-                                                     [INGOT_U64] = 9007199254740992.0};
+                                                     [INGOT_U64] = 9007199254740992.0,
+                                                     [INGOT_F16] = 65504,
+                                                     [INGOT_BF16] = 0x1.fep127};
     *low = lowest[tensor->type];
     *high = highest[tensor->type];
     if (tensor->classes) {
@@ -173,9 +224,9 @@ static bool fail_element(double value, const IngotTensor *tensor, int64_t row, i
 bool convert_check(const void *from, int32_t from_type, const IngotTensor *tensor, int64_t rows,
                    int64_t elements, const char *path, Failure *failure)
 {
-    bool to_float = tensor->type == INGOT_F32 || tensor->type == INGOT_F64;
-    bool from_float = from_type == INGOT_F32 || from_type == INGOT_F64;
-    if (!tensor->classes && !from_float && (to_float || from_type == tensor->type))
+    bool to_float = ingot_type_is_float(tensor->type), from_float = ingot_type_is_float(from_type);
+    if (!tensor->classes && !from_float &&
+        ((to_float && tensor->type != INGOT_F16) || from_type == tensor->type))
         return true; /* nothing can go wrong */
     const unsigned char *source = from;
     size_t size = (size_t)ingot_element_bytes(from_type);

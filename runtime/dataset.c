@@ -96,11 +96,6 @@ bool dataset_add_file(Dataset *data, int32_t number, const char *path, Failure *
                          input->elements, path, failure);
 }
 
-static bool is_float(int32_t type)
-{
-    return type == INGOT_F32 || type == INGOT_F64;
-}
-
 static bool names_tensor(const IngotDataset *layout, const char *name)
 {
     for (int32_t i = 0; i < layout->column_count; i++)
@@ -120,9 +115,9 @@ bool dataset_add_table(Dataset *data, const IngotDataset *layout, Failure *failu
         const IngotTensor *tensor = data->tensors[i].tensor;
         if (!names_tensor(layout, tensor->name))
             continue;
-        int32_t type = tensor->type == INGOT_F64 ? INGOT_F64
-                       : is_float(tensor->type)  ? INGOT_F32
-                                                 : INGOT_I32;
+        int32_t type = tensor->type == INGOT_F64           ? INGOT_F64
+                       : ingot_type_is_float(tensor->type) ? INGOT_F32
+                                                           : INGOT_I32;
         wanted[count++] =
             (CsvTensor){tensor->name, data->tensors[i].elements, tensor->classes, type, NULL};
     }

@@ -17,7 +17,8 @@ static const ElementFacts facts[INGOT_TYPE_COUNT] = {
     [INGOT_BOOL] = {1, "bool", "BOOL"}, [INGOT_U8] = {1, "u8", "U8"},
     [INGOT_I8] = {1, "i8", "I8"},       [INGOT_I16] = {2, "i16", "I16"},
     [INGOT_U16] = {2, "u16", "U16"},    [INGOT_U32] = {4, "u32", "U32"},
-    [INGOT_U64] = {8, "u64", "U64"},
+    [INGOT_U64] = {8, "u64", "U64"},    [INGOT_F16] = {2, "f16", "F16"},
+    [INGOT_BF16] = {2, "bf16", "BF16"},
 };
 
 static bool is_type(int32_t type)
@@ -28,6 +29,11 @@ static bool is_type(int32_t type)
 int64_t ingot_element_bytes(int32_t type)
 {
     return is_type(type) ? facts[type].bytes : 0;
+}
+
+bool ingot_type_is_float(int32_t type)
+{
+    return type == INGOT_F32 || type == INGOT_F64 || type == INGOT_F16 || type == INGOT_BF16;
 }
 
 const char *ingot_element_name(int32_t type)

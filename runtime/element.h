@@ -4,10 +4,11 @@
 
 #include "runtime/model.h"
 
-enum { INGOT_TYPE_COUNT = 11 };
+enum { INGOT_TYPE_COUNT = 13 };
 
 /* Bytes of one element; 0 for a number that is no type. */
 int64_t ingot_element_bytes(int32_t type);
+bool ingot_type_is_float(int32_t type);
 const char *ingot_element_name(int32_t type);     /* "f32" */
 const char *ingot_safetensors_name(int32_t type); /* "F32", as safetensors spells it */
 

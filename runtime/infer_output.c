@@ -26,6 +26,29 @@ static void whole_shape(const InferOutputs *outputs, const IngotTensor *tensor,
         dims[0] = outputs->rows;
 }
 
+/* .npy knows no bf16; f32 holds its numbers. */
+static int32_t stored_type(const IngotTensor *tensor)
+{
+    return tensor->type == INGOT_BF16 ? INGOT_F32 : tensor->type;
+}
+
+static bool append_rows(InferOutput *output, const unsigned char *rows, size_t bytes,
+                        Failure *failure)
+{
+    int32_t type = output->tensor->type, stored = stored_type(output->tensor);
+    if (type == stored)
+        return ingot_atomic_append(&output->file, rows, bytes, failure);
+    float block[256];
+    size_t most = sizeof block / sizeof block[0], size = (size_t)ingot_element_bytes(type);
+    for (size_t left = bytes / size, count; left; left -= count, rows += count * size) {
+        count = left < most ? left : most;
+        convert_elements(rows, type, block, stored, (int64_t)count);
+        if (!ingot_atomic_append(&output->file, block, count * sizeof block[0], failure))
+            return false;
+    }
+    return true;
+}
+
 static bool begin_file(const InferOutputs *outputs, InferOutput *output, const char *folder,
                        Failure *failure)
 {
@@ -40,7 +63,7 @@ static bool begin_file(const InferOutputs *outputs, InferOutput *output, const c
         return ingot_fail(failure, "%s: the path is too long", folder);
     whole_shape(outputs, output->tensor, dims);
     int32_t length =
-        tensor_file_npy_header(header, output->tensor->type, dims, output->tensor->rank);
+        tensor_file_npy_header(header, stored_type(output->tensor), dims, output->tensor->rank);
     return ingot_atomic_begin(&output->file, output->path, failure) &&
            ingot_atomic_append(&output->file, header, (size_t)length, failure);
 }
@@ -94,8 +117,8 @@ bool infer_outputs_add(InferOutputs *outputs, void *const *buffers, int64_t coun
         if (kept > 0)
             memcpy(output->kept + outputs->done * output->row_bytes, buffers[i],
                    (size_t)(kept * output->row_bytes));
-        if (output->path[0] && !ingot_atomic_append(&output->file, buffers[i],
-                                                    (size_t)(rows * output->row_bytes), failure))
+        if (output->path[0] &&
+            !append_rows(output, buffers[i], (size_t)(rows * output->row_bytes), failure))
             return false;
     }
     outputs->done += count;

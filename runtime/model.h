@@ -27,7 +27,9 @@ enum {
     INGOT_I16 = 7,
     INGOT_U16 = 8,
     INGOT_U32 = 9,
-    INGOT_U64 = 10
+    INGOT_U64 = 10,
+    INGOT_F16 = 11, /* IEEE binary16 */
+    INGOT_BF16 = 12 /* the upper half of an f32 */
 };
 
 typedef struct IngotTensor {

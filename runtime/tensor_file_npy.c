@@ -1,6 +1,7 @@
 /* NumPy's .npy format, versions 1 to 3: six magic bytes, a version, the length of a header, the
  * header (a Python dictionary with descr, fortran_order and shape) and the elements.
- * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
+ * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+ * It has no name for bf16: see infer_output.c. */
 #include "runtime/system.h"
 
 #include "runtime/element.h"
@@ -20,7 +21,7 @@ static const struct {
 } types[] = {
     {"<f4", INGOT_F32},  {"<f8", INGOT_F64}, {"<i4", INGOT_I32}, {"<i8", INGOT_I64},
     {"|b1", INGOT_BOOL}, {"|u1", INGOT_U8},  {"|i1", INGOT_I8},  {"<i2", INGOT_I16},
-    {"<u2", INGOT_U16},  {"<u4", INGOT_U32}, {"<u8", INGOT_U64},
+    {"<u2", INGOT_U16},  {"<u4", INGOT_U32}, {"<u8", INGOT_U64}, {"<f2", INGOT_F16},
 };
 
 static void skip_space(Text *text)

@@ -15,18 +15,18 @@ static const struct {
     int number; /* of ONNX; 0: none of ours */
     ElementType element;
 } types[] = {
-    {"float", 1, TYPE_F32},   {"uint8", 2, TYPE_U8},    {"int8", 3, TYPE_I8},
-    {"uint16", 4, TYPE_U16},  {"int16", 5, TYPE_I16},   {"int32", 6, TYPE_I32},
-    {"int64", 7, TYPE_I64},   {"bool", 9, TYPE_BOOL},   {"double", 11, TYPE_F64},
-    {"uint32", 12, TYPE_U32}, {"uint64", 13, TYPE_U64},
+    {"float", 1, TYPE_F32},      {"uint8", 2, TYPE_U8},    {"int8", 3, TYPE_I8},
+    {"uint16", 4, TYPE_U16},     {"int16", 5, TYPE_I16},   {"int32", 6, TYPE_I32},
+    {"int64", 7, TYPE_I64},      {"bool", 9, TYPE_BOOL},   {"double", 11, TYPE_F64},
+    {"uint32", 12, TYPE_U32},    {"uint64", 13, TYPE_U64}, {"float16", 10, TYPE_F16},
+    {"bfloat16", 16, TYPE_BF16},
 };
 
 /* Types that have no counterpart here. */
 static const char *const others[] = {
-    [8] = "string",          [10] = "float16",      [14] = "complex64",      [15] = "complex128",
-    [16] = "bfloat16",       [17] = "float8e4m3fn", [18] = "float8e4m3fnuz", [19] = "float8e5m2",
-    [20] = "float8e5m2fnuz", [21] = "uint4",        [22] = "int4",           [23] = "float4e2m1",
-    [24] = "float8e8m0",
+    [8] = "string",          [14] = "complex64",  [15] = "complex128",     [17] = "float8e4m3fn",
+    [18] = "float8e4m3fnuz", [19] = "float8e5m2", [20] = "float8e5m2fnuz", [21] = "uint4",
+    [22] = "int4",           [23] = "float4e2m1", [24] = "float8e8m0",
 };
 
 enum { TYPES = sizeof types / sizeof types[0], OTHERS = sizeof others / sizeof others[0] };

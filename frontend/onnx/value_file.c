@@ -12,7 +12,7 @@ static const struct {
     ElementType element;
 } types[] = {{"<f4", TYPE_F32},  {"<f8", TYPE_F64}, {"<i4", TYPE_I32}, {"<i8", TYPE_I64},
              {"|b1", TYPE_BOOL}, {"|u1", TYPE_U8},  {"|i1", TYPE_I8},  {"<i2", TYPE_I16},
-             {"<u2", TYPE_U16},  {"<u4", TYPE_U32}, {"<u8", TYPE_U64}};
+             {"<u2", TYPE_U16},  {"<u4", TYPE_U32}, {"<u8", TYPE_U64}, {"<f2", TYPE_F16}};
 
 /* What stands behind 'key': in the header of an .npy file. */
 static const char *after_key(const char *header, const char *key)

@@ -31,7 +31,8 @@ static Value random_value(Arena *arena, const TensorType *type, bool specials, u
     Value value = value_create(arena, *type);
     for (int64_t i = 0; i < type_elements(type); i++) {
         if (element_is_float(type->element))
-            value.numbers[i] = (double)(float)(specials ? special(random) : ordinary(random));
+            value.numbers[i] = element_round(
+                type->element, (double)(float)(specials ? special(random) : ordinary(random)));
         else /* small, as labels, rows and conditions are */
             value.integers[i] =
                 (int64_t)(next_random(random) % (type->element == TYPE_BOOL ? 2 : 3));

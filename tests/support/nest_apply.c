@@ -231,6 +231,8 @@ static Scalar cast(ElementType to, ElementType from, Scalar x)
         return (Scalar){.number = (double)(float)(uint64_t)x.integer};
     if (to == TYPE_F32 && from == TYPE_I64)
         return (Scalar){.number = (double)(float)x.integer};
+    if (element_is_storage(to) && element_is_integer(from))
+        return fit(to, (Scalar){.number = element_to_odd_number(from, x.integer)});
     if (element_is_float(to) && from == TYPE_U64)
         return fit(to, (Scalar){.number = (double)(uint64_t)x.integer});
     if (element_is_float(to) && !element_is_float(from))

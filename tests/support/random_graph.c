@@ -68,6 +68,22 @@ Item *pick_integer(Maker *m, int rank, bool exact)
     return pick_where(m, is_integer, TYPE_I32, rank, exact);
 }
 
+static bool is_storage(ElementType element, ElementType wanted)
+{
+    (void)wanted;
+    return element_is_storage(element);
+}
+
+Item *pick_storage(Maker *m, int rank)
+{
+    return pick_where(m, is_storage, TYPE_F16, rank, false);
+}
+
+ElementType storage_element(Maker *m)
+{
+    return chance(m, 50) ? TYPE_F16 : TYPE_BF16;
+}
+
 ElementType integer_element(Maker *m)
 {
     static const ElementType elements[] = {TYPE_I32, TYPE_I32, TYPE_I32, TYPE_I64, TYPE_I16,
@@ -101,7 +117,10 @@ Node *new_input(Maker *m, ElementType element, int rank, const int64_t *dims)
 
 static void step_input(Maker *m)
 {
-    ElementType element = chance(m, 60) ? TYPE_F32 : chance(m, 60) ? integer_element(m) : TYPE_BOOL;
+    ElementType element = chance(m, 60)   ? TYPE_F32
+                          : chance(m, 20) ? storage_element(m)
+                          : chance(m, 60) ? integer_element(m)
+                                          : TYPE_BOOL;
     int64_t dims[RANK_LIMIT], count = 1;
     int rank = (int)pick(m, 0, 5);
     for (int i = 0; i < rank; i++) {
@@ -119,7 +138,8 @@ static void step_state(Maker *m)
     if (m->draft)
         return;
     int64_t dims[3] = {pick_length(m), pick(m, 1, 3), pick(m, 1, 9)};
-    TensorType type = type_make(TYPE_F32, (int)pick(m, 0, 3), dims);
+    ElementType element = chance(m, 85) ? TYPE_F32 : storage_element(m);
+    TensorType type = type_make(element, (int)pick(m, 0, 3), dims);
     State *state = program_add_state(
         program, arena_print(program->arena, "state.%d", program->state_count), type);
     state->parameter = chance(m, 70);
@@ -215,6 +235,16 @@ static void step_cast(Maker *m)
     enter(m, graph_cast(m->f, node, to), integer ? 8 : 1, true);
 }
 
+/* To f16 or bf16, or back. What has been rounded before may be rounded to a neighbour here. */
+static void step_storage(Maker *m)
+{
+    Item *stored = pick_storage(m, 0), *x = pick_item(m, TYPE_F32, 0, true);
+    if (stored && (!x || chance(m, 50)))
+        enter(m, graph_cast(m->f, stored->node, TYPE_F32), stored->bound, true);
+    else if (x)
+        enter(m, graph_cast(m->f, x->node, storage_element(m)), x->bound, true);
+}
+
 /* Something to go with x: of its shape, of one it broadcasts with, or a scalar. */
 static Item partner(Maker *m, const Item *x, bool exact)
 {
@@ -294,7 +324,9 @@ static void step_logical(Maker *m)
 
 static void step_select(Maker *m)
 {
-    Item *yes = chance(m, 80) ? pick_item(m, TYPE_F32, 0, false) : pick_integer(m, 0, false);
+    Item *yes = chance(m, 70)   ? pick_item(m, TYPE_F32, 0, false)
+                : chance(m, 60) ? pick_integer(m, 0, false)
+                                : pick_storage(m, 0);
     if (!yes)
         return;
     Item no = partner(m, yes, false), like = *yes;
@@ -318,19 +350,33 @@ static void step_sigmoid_cross_entropy(Maker *m)
 }
 
 static Step *const steps[] = {
-    step_unary,       step_unary,         step_exponential,    step_positive,
-    step_rounding,    step_integer_unary, step_cast,           step_cast,
-    step_binary,      step_binary,        step_binary,         step_integer_binary,
-    step_compare,     step_logical,       step_select,         step_sigmoid_cross_entropy,
-    step_input,       step_constant,      step_iota,           step_random,
-    step_state,       step_matmul,        step_matmul,         step_conv,
-    step_conv,        step_conv_back,     step_window,         step_window_taps,
-    step_reduce,      step_reduce,        step_argmax,         step_window_spread,
-    step_reshape,     step_transpose,     step_broadcast,      step_slice,
-    step_reverse,     step_pad,           step_concat,         step_gather,
-    step_scatter_add, step_softmax,       step_row_loss,       step_scan,
-    step_normalize,   step_borders,       step_channels_first, step_scatter,
-    step_cumulative,  step_product,       step_argsort,
+    step_storage,        step_storage,
+    step_unary,          step_unary,
+    step_exponential,    step_positive,
+    step_rounding,       step_integer_unary,
+    step_cast,           step_cast,
+    step_binary,         step_binary,
+    step_binary,         step_integer_binary,
+    step_compare,        step_logical,
+    step_select,         step_sigmoid_cross_entropy,
+    step_input,          step_constant,
+    step_iota,           step_random,
+    step_state,          step_matmul,
+    step_matmul,         step_conv,
+    step_conv,           step_conv_back,
+    step_window,         step_window_taps,
+    step_reduce,         step_reduce,
+    step_argmax,         step_window_spread,
+    step_reshape,        step_transpose,
+    step_broadcast,      step_slice,
+    step_reverse,        step_pad,
+    step_concat,         step_gather,
+    step_scatter_add,    step_softmax,
+    step_row_loss,       step_scan,
+    step_normalize,      step_borders,
+    step_channels_first, step_scatter,
+    step_cumulative,     step_product,
+    step_argsort,
 };
 
 void random_steps(Maker *m, int64_t count)

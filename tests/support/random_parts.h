@@ -29,7 +29,9 @@ int64_t pick_length(Maker *m); /* of an axis; odd ones mostly */
 /* Any item of the element type with at least `rank` axes; NULL when there is none. */
 Item *pick_item(Maker *m, ElementType element, int rank, bool exact);
 Item *pick_integer(Maker *m, int rank, bool exact);
-ElementType integer_element(Maker *m); /* of what is new; i32 mostly */
+ElementType integer_element(Maker *m);  /* of what is new; i32 mostly */
+Item *pick_storage(Maker *m, int rank); /* f16 or bf16: always exact */
+ElementType storage_element(Maker *m);
 /* Enters a node; floats beyond ±8 are scaled down first. NULL nodes are bugs of the generator. */
 void enter(Maker *m, Node *node, double bound, bool exact);
 /* A new parameter; not entered, so that it serves one operation only. */

@@ -36,18 +36,24 @@ static void add_parameter(Draft *draft, Node *given, const TensorType *type, dou
 
 static void add_carried(Draft *draft)
 {
-    Item *first = chance(draft->outer, 80) ? pick_item(draft->outer, TYPE_F32, 0, false)
-                                           : pick_integer(draft->outer, 0, false);
+    Maker *m = draft->outer;
+    Item *first = chance(m, 75)   ? pick_item(m, TYPE_F32, 0, false)
+                  : chance(m, 60) ? pick_integer(m, 0, false)
+                                  : pick_storage(m, 0);
     if (!first)
         return;
     draft->carried++;
-    add_parameter(draft, first->node, &first->node->type, 8, false);
+    add_parameter(draft, first->node, &first->node->type, 8,
+                  element_is_storage(first->node->type.element));
 }
 
 static void add_scanned(Draft *draft)
 {
     Maker *m = draft->outer;
-    ElementType element = chance(m, 60) ? TYPE_F32 : chance(m, 50) ? integer_element(m) : TYPE_BOOL;
+    ElementType element = chance(m, 60)   ? TYPE_F32
+                          : chance(m, 40) ? integer_element(m)
+                          : chance(m, 30) ? storage_element(m)
+                                          : TYPE_BOOL;
     Item item = {.bound = INPUT_BOUND, .exact = true};
     Item *known = pick_item(m, element, 1, false);
     if (known && known->node->type.dims[0] == draft->steps) {
@@ -78,6 +84,8 @@ static Node *next_value(Draft *draft, Node *carried)
             break;
         }
     }
+    if (element_is_storage(node->type.element))
+        return node;
     if (chance(m, 50))
         node = graph_add(m->f, node, carried);
     if (node->type.element != TYPE_F32)

@@ -317,7 +317,9 @@ static Item *pick_any(Maker *m, int rank)
 {
     if (chance(m, 60))
         return pick_item(m, TYPE_F32, rank, false);
-    return chance(m, 60) ? pick_integer(m, rank, false) : pick_item(m, TYPE_BOOL, rank, false);
+    return chance(m, 50)   ? pick_integer(m, rank, false)
+           : chance(m, 50) ? pick_storage(m, rank)
+                           : pick_item(m, TYPE_BOOL, rank, false);
 }
 
 /* joins two neighbouring axes, or splits one off, or adds one of length 1 */
@@ -423,7 +425,7 @@ void step_pad(Maker *m)
         after[i] = pick(m, 0, 2);
         interior[i] = chance(m, 70) ? 0 : pick(m, 1, 2);
     }
-    bool number = x->node->type.element == TYPE_F32;
+    bool number = element_is_float(x->node->type.element);
     enter(m,
           graph_pad(m->f, x->node, before, after, interior,
                     number ? (double)pick(m, -2, 2) / 2 : (double)pick(m, 0, 1)),

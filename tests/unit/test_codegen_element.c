@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codegen/codegen.h"
 #include "ir/element.h"
 #include "ir/nest_text.h"
 #include "tests/support/compiled_kernel.h"
 #include "tests/support/nest_apply.h"
+#include "tests/support/short_float.h"
 
 /* Targets */
 
@@ -278,4 +280,158 @@ Test(codegen_element, casts)
                         vectors);
     check_jobs(arena, jobs);
     arena_destroy(arena);
+}
+
+/* Every f16 and bf16 */
+
+enum { DECISIONS = SHORT_FLOATS * SHORT_DECISIONS };
+
+typedef struct ShortCast {
+    ElementType from, to;
+} ShortCast;
+
+static const ShortCast short_casts[] = {
+    {TYPE_F16, TYPE_F32},  {TYPE_F16, TYPE_F64},  {TYPE_BF16, TYPE_F32}, {TYPE_BF16, TYPE_F64},
+    {TYPE_F16, TYPE_BF16}, {TYPE_BF16, TYPE_F16}, {TYPE_F32, TYPE_F16},  {TYPE_F64, TYPE_F16},
+    {TYPE_F32, TYPE_BF16}, {TYPE_F64, TYPE_BF16},
+};
+
+enum { SHORT_CASTS = (int)(sizeof short_casts / sizeof short_casts[0]) };
+
+static bool is_narrowing(const ShortCast *cast)
+{
+    return !element_is_storage(cast->from);
+}
+
+/* All patterns; or the numbers next to the middle of each two, of both signs. */
+static void fill_short(const ShortCast *cast, void *data, int count)
+{
+    for (int i = 0; i < count; i++) {
+        int rounded, bits = i % SHORT_FLOATS;
+        if (!is_narrowing(cast)) {
+            ((uint16_t *)data)[i] = (uint16_t)bits;
+        } else if ((bits & 0x7fff) >= short_infinite(cast->to)) { /* infinite, and NaN */
+            double value = short_value(cast->to, bits, false);
+            element_set_number(cast->from, data, i, value);
+        } else {
+            double value = short_decision(cast->to, bits & 0x7fff, i / SHORT_FLOATS,
+                                          cast->from == TYPE_F64, &rounded);
+            element_set_number(cast->from, data, i, bits & 0x8000 ? -value : value);
+        }
+    }
+}
+
+static int wanted_bits(const ShortCast *cast, int i)
+{
+    int rounded, bits = i % SHORT_FLOATS;
+    if ((bits & 0x7fff) >= short_infinite(cast->to))
+        return bits;
+    short_decision(cast->to, bits & 0x7fff, i / SHORT_FLOATS, cast->from == TYPE_F64, &rounded);
+    return rounded | (bits & 0x8000);
+}
+
+/* Between the two the definition is that of rounding an exact value: by decisions above, and here
+ * by the evaluator, which test_ir_element.c compares with the definition. */
+static int between_bits(const ShortCast *cast, int i)
+{
+    uint16_t bits;
+    element_set_number(cast->to, &bits, 0, short_value(cast->from, i, false));
+    return bits;
+}
+
+static bool short_cast_is_right(const ShortCast *cast, int i, const void *result)
+{
+    if (element_is_storage(cast->to)) {
+        int bits = ((const uint16_t *)result)[i];
+        int wanted = is_narrowing(cast) ? wanted_bits(cast, i) : between_bits(cast, i);
+        return bits == wanted || (short_is_nan(cast->to, bits) && short_is_nan(cast->to, wanted) &&
+                                  (bits ^ wanted) >> 15 == 0);
+    }
+    double value = element_number(cast->to, result, i), wanted = short_value(cast->from, i, false);
+    return (isnan(value) && isnan(wanted)) ||
+           (value == wanted && signbit(value) == signbit(wanted));
+}
+
+static void check_short_cast(CompiledKernels *compiled, int index, const Target *target)
+{
+    const ShortCast *cast = &short_casts[index];
+    int count = is_narrowing(cast) ? DECISIONS : SHORT_FLOATS;
+    char *from = aligned_alloc(64, DECISIONS * 8), *to = aligned_alloc(64, DECISIONS * 8);
+    fill_short(cast, from, count);
+    compiled_kernels_run(compiled, index, (void *[]){from, to}, 1);
+    for (int i = 0; i < count; i++) {
+        double got = element_number(cast->to, to, i);
+        cr_assert(short_cast_is_right(cast, i, to), "%s %a as %s on %s: %a",
+                  element_name(cast->from), element_number(cast->from, from, i),
+                  element_name(cast->to), target->name, got);
+    }
+    free(from);
+    free(to);
+}
+
+Test(codegen_element, short_floats)
+{
+    Arena *arena = arena_create();
+    Text text = text_create(arena);
+    for (int i = 0; i < SHORT_CASTS; i++) {
+        const ShortCast *cast = &short_casts[i];
+        int count = is_narrowing(cast) ? DECISIONS : SHORT_FLOATS;
+        const char *from = element_name(cast->from), *to = element_name(cast->to);
+        text_print(&text,
+                   "kernel @k%d(%%x: %s[%d], out %%y: %s[%d]) { for i = 0..%d step 8 {\n"
+                   "  vector v = 0..8 { %%y[i + v] = cast:%s(%%x[i + v]) } } }\n",
+                   i, from, count, to, count, count, to);
+    }
+    for (int t = 0; t < TARGET_CASES; t++) {
+        Target target;
+        int count;
+        if (!find_target(arena, &target_cases[t], &target))
+            continue;
+        Kernel **kernels = kernel_parse(arena, diag_create(arena), "test", text.data, &count);
+        CompiledKernels *compiled = compiled_kernels_create(arena, &target, kernels, count);
+        for (int i = 0; i < count; i++)
+            check_short_cast(compiled, i, &target);
+        compiled_kernels_destroy(compiled);
+    }
+    arena_destroy(arena);
+}
+
+/* The casts above, and those of integers, as objects for all targets there are, whether they run
+ * here or not. */
+Test(codegen_element, no_library_is_called)
+{
+    static const ElementType others[] = {TYPE_F32, TYPE_F64, TYPE_BOOL, TYPE_I8,
+                                         TYPE_U16, TYPE_I32, TYPE_U32,  TYPE_I64,
+                                         TYPE_U64, TYPE_F16, TYPE_BF16};
+    enum { OTHERS = (int)(sizeof others / sizeof others[0]) };
+    for (int t = 0; t < TARGET_CASES; t++) {
+        Arena *arena = arena_create();
+        Diag *diag = diag_create(arena);
+        Target target;
+        cr_assert(target_find(diag, target_cases[t].triple, target_cases[t].cpu, &target));
+        Jobs *jobs = ARENA_NEW(arena, Jobs);
+        jobs->text = text_create(arena);
+        for (int i = 0; i < OTHERS; i++)
+            for (int j = 0; j < 8; j++) {
+                ElementType stored = j & 1 ? TYPE_F16 : TYPE_BF16, other = others[i];
+                bool back = j & 2, wide = element_is_integer(other) && element_bytes(other) == 8;
+                if (back && wide && target.pointer_bytes == 4)
+                    continue; /* no f32 becomes an i64 there without a library */
+                Job job = {OP_cast, back ? stored : other, back ? other : stored, VALUES};
+                add_job(jobs, job, j & 4);
+            }
+        Module module = {.arena = arena, .diag = diag, .target = &target};
+        Program program = {.arena = arena, .diag = diag, .name = "t"};
+        module.program = &program;
+        module.kernels = kernel_parse(arena, diag, "test", jobs->text.data, &module.kernel_count);
+        CodegenOptions options = {.emit = EMIT_OBJECT, .compiler = "test", .jobs = 2};
+        int count;
+        CodegenObject *objects = codegen_objects(&module, &options, &count);
+        cr_assert(objects);
+        for (int i = 1; i < count; i++) /* all symbols of the C and the compiler's library */
+            cr_assert_not(memmem(objects[i].bytes, objects[i].size, "\0__", 3), "on %s, %s",
+                          target.name,
+                          (const char *)memmem(objects[i].bytes, objects[i].size, "\0__", 3) + 1);
+        arena_destroy(arena);
+    }
 }

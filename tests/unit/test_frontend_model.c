@@ -387,7 +387,8 @@ Test(model, bad_weights)
         {"{" WEIGHT ",\"y.bias\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[32,44]}}",
          "[\"y.bias\"]: is f32[3], but the model has f32[2] here"},
         {"{" WEIGHT ",\"y.bias\":{\"dtype\":\"F8_E4M3\",\"shape\":[2],\"data_offsets\":[32,34]}}",
-         "[\"y.bias\"].dtype: elements of type \"F8_E4M3\" cannot be read, only F32, F64, I8, "
+         "[\"y.bias\"].dtype: elements of type \"F8_E4M3\" cannot be read, only F32, F64, F16, "
+         "BF16, I8, "
          "I16, I32, I64, U8, U16, U32, U64 and BOOL"},
         {"{" WEIGHT ",\"y.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[44,52]}}",
          "[\"y.bias\"].data_offsets: points outside the file, which has 48 bytes of data"},

@@ -147,9 +147,28 @@ static Node *sample_abs(Check *c, int variant)
     return variant ? NULL : graph_unary(c->f, OP_abs, distinct(c, DIMS(3, 5)));
 }
 
+/* Read twice, moved in every way that has a gradient, and read again. */
+static Node *storage_moved(Check *c, Node *x, ElementType element)
+{
+    Function *f = c->f;
+    Node *stored = graph_cast(f, x, element); /* [4,3] */
+    Node *turned = graph_transpose_matrix(f, graph_broadcast(f, stored, 3, LIST(2, 4, 3)));
+    Node *part = graph_slice(f, turned, LIST(0, 1, 0), LIST(2, 2, 4), LIST(1, 1, 1));
+    part = graph_reshape(f, part, 2, LIST(4, 4));
+    part = graph_pad(f, graph_reverse(f, part, 1, LIST(0)), LIST(0, 1), LIST(1, 0), NULL, 0.5);
+    Node *rows = graph_gather(f, part, integers(c, 5, DIMS(3))); /* [3,5] */
+    Node *both = graph_concat(f, 2, (Node *[]){rows, rows}, 0);  /* [6,5] */
+    Node *which = graph_binary_scalar(f, OP_gt, integers(c, 2, DIMS(5)), 0.0);
+    both = graph_select(f, which, both, graph_scalar(f, element, 1.0));
+    Node *sum = graph_reduce_all(f, OP_reduce_sum, graph_cast(f, both, TYPE_F32));
+    return graph_cast(f, graph_add(f, graph_cast(f, stored, TYPE_F32), sum), TYPE_F64);
+}
+
 /* To f32 and back, which EVALUATE_F64 does not round; and from integers, which have no gradient */
 static Node *sample_cast(Check *c, int variant)
 {
+    if (variant == 2 || variant == 3)
+        return storage_moved(c, between(c, -2, 2, DIMS(4, 3)), variant == 2 ? TYPE_F16 : TYPE_BF16);
     Node *x = between(c, -2, 2, DIMS(4));
     if (variant == 0)
         return graph_cast(c->f, x, TYPE_F32);

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "ir/element.h"
+#include "runtime/convert.h"
 #include "runtime/element.h"
+#include "tests/support/short_float.h"
 
 Test(element, compiler_and_runtime_agree)
 {
@@ -23,6 +25,10 @@ Test(element, kinds)
     cr_assert(element_is_unsigned(TYPE_U16) && !element_is_unsigned(TYPE_I16));
     cr_assert(element_is_unsigned(TYPE_BOOL) && !element_is_unsigned(TYPE_F32));
     cr_assert(element_is_float(TYPE_F64) && !element_is_float(TYPE_U32));
+    cr_assert(element_is_float(TYPE_F16) && element_is_storage(TYPE_BF16));
+    cr_assert(!element_is_storage(TYPE_F32) && !element_is_integer(TYPE_F16));
+    cr_assert(element_computed(TYPE_F16) == TYPE_F32 && element_computed(TYPE_F64) == TYPE_F64);
+    cr_assert(element_unit(TYPE_F32) == 0x1p-23 && element_unit(TYPE_BF16) == 0x1p-7);
 }
 
 Test(element, wrapping)
@@ -104,3 +110,103 @@ Test(element, numbers)
     cr_assert_eq(element_to_odd_number(TYPE_I64, INT64_MIN), -0x1p63);
     cr_assert_eq(element_to_odd_number(TYPE_U64, -1), 0x1.fffffffffffffp63);
 }
+
+/* f16 and bf16, here and in the runtime */
+
+typedef struct ShortFloats {
+    const char *who;
+    double (*load)(ElementType element, uint16_t bits);
+    uint16_t (*store)(ElementType element, double value);
+} ShortFloats;
+
+static double compiler_load(ElementType element, uint16_t bits)
+{
+    return element_number(element, &bits, 0);
+}
+
+static uint16_t compiler_store(ElementType element, double value)
+{
+    uint16_t bits;
+    element_set_number(element, &bits, 0, value);
+    return bits;
+}
+
+static double runtime_load(ElementType element, uint16_t bits)
+{
+    double value;
+    convert_elements(&bits, (int32_t)element, &value, INGOT_F64, 1);
+    return value;
+}
+
+static uint16_t runtime_store(ElementType element, double value)
+{
+    uint16_t bits;
+    convert_elements(&value, INGOT_F64, &bits, (int32_t)element, 1);
+    return bits;
+}
+
+static const ShortFloats short_floats[] = {{"compiler", compiler_load, compiler_store},
+                                           {"runtime", runtime_load, runtime_store}};
+
+static void check_patterns(const ShortFloats *who, ElementType element)
+{
+    for (int bits = 0; bits < SHORT_FLOATS; bits++) {
+        double value = who->load(element, (uint16_t)bits),
+               wanted = short_value(element, bits, false);
+        uint16_t back = who->store(element, value);
+        if (short_is_nan(element, bits)) {
+            cr_assert(isnan(value) && !signbit(value) == !(bits & 0x8000), "%s %04x", who->who,
+                      bits);
+            cr_assert(short_is_nan(element, back) && (back ^ bits) >> 15 == 0);
+            continue;
+        }
+        cr_assert(value == wanted && signbit(value) == signbit(wanted), "%s: %s %04x is %a",
+                  who->who, element_name(element), bits, value);
+        cr_assert_eq(back, bits, "%s: %s %04x comes back as %04x", who->who, element_name(element),
+                     bits, back);
+    }
+}
+
+static void check_rounding(const ShortFloats *who, ElementType element)
+{
+    for (int bits = 0; bits < short_infinite(element); bits++)
+        for (int i = 0; i < SHORT_DECISIONS; i++) {
+            int rounded;
+            double value = short_decision(element, bits, i, true, &rounded);
+            uint16_t up = who->store(element, value), down = who->store(element, -value);
+            cr_assert(up == rounded && down == (rounded | 0x8000), "%s: %a as %s is %04x and %04x",
+                      who->who, value, element_name(element), up, down);
+        }
+    cr_assert_eq(who->store(element, 1e300), short_infinite(element));
+    cr_assert_eq(who->store(element, -1e-300), 0x8000);
+}
+
+Test(element, short_floats)
+{
+    for (int i = 0; i < 2; i++) {
+        check_patterns(&short_floats[i], TYPE_F16);
+        check_patterns(&short_floats[i], TYPE_BF16);
+        check_rounding(&short_floats[i], TYPE_F16);
+        check_rounding(&short_floats[i], TYPE_BF16);
+    }
+}
+
+#ifdef __FLT16_MANT_DIG__
+/* The compiler's own half precision: the definition of the tests is checked, too. */
+Test(element, f16_is_float16)
+{
+    for (int bits = 0; bits < SHORT_FLOATS; bits++) {
+        uint16_t pattern = (uint16_t)bits;
+        _Float16 half;
+        memcpy(&half, &pattern, sizeof half);
+        double value = (double)half, defined = short_value(TYPE_F16, bits, false);
+        cr_assert((isnan(value) && isnan(defined)) || value == defined, "%04x", bits);
+        for (int i = 0; i < SHORT_DECISIONS && (bits & 0x7fff) < 0x7c00; i++) {
+            int rounded;
+            half = (_Float16)short_decision(TYPE_F16, bits & 0x7fff, i, true, &rounded);
+            memcpy(&pattern, &half, sizeof half);
+            cr_assert_eq(pattern, rounded, "%04x, %d", bits, i);
+        }
+    }
+}
+#endif

@@ -192,6 +192,16 @@ Test(elementwise, casts)
     gives("%a: u64[2] = constant value=[18446744073709551615, 1] %r: i16[2] = cast %a to=i16",
           "-1 1");
     gives("%a: i16[2] = constant value=[-1, 1] %r: u32[2] = cast %a to=u32", "4294967295 1");
+    gives("%a: f32[6] = constant value=[1.00048828125, 1.00146484375, 65519, 65520, 2.98e-8, -0] "
+          "%r: f16[6] = cast %a to=f16",
+          "1 1.001953 65504 inf 0 0");
+    gives("%a: f64[3] = constant value=[1.00390625, 1.0039062500001, 1e39] "
+          "%r: bf16[3] = cast %a to=bf16",
+          "1 1.007812 inf");
+    gives("%a: f16[3] = constant value=[2.7, -2.7, inf] %r: i8[3] = cast %a to=i8", "2 -2 127");
+    gives("%a: i32[2] = constant value=[257, 65536] %r: bf16[2] = cast %a to=bf16 "
+          "%s: f16[2] = cast %r to=f16",
+          "256 inf");
     /* rounded once: 2^62 + 2^38 + 1, which as a double would be a tie */
     gives("%a: i64[1] = constant value=[4611686293305294849] %r: f32[1] = cast %a to=f32 "
           "%s: f64[1] = cast %r to=f64 %t: i64[1] = cast %s to=i64",
@@ -517,6 +527,10 @@ Test(precision, f32_rounds_once_a_node_and_f64_never)
                                 "%a: f32[3] = constant value=[1, 1e-10, -1] "
                                 "%r: f32[] = reduce_sum %a axes=[0] keep=0"),
                      "1e-10");
+    const char *half = "%a: f32[1] = constant value=[0.1] %b: f16[1] = cast %a to=f16 "
+                       "%c: f32[1] = cast %b to=f32 %d: f32[1] = sub %c, %a";
+    cr_assert_str_eq(body_gives(arena, EVALUATE_F32, half), "-2.441555e-05");
+    cr_assert_str_eq(body_gives(arena, EVALUATE_F64, half), "0");
     arena_destroy(arena);
 }
 

@@ -336,3 +336,43 @@ Test(shape, composites)
     refuses("%x: i32[2]", "sigmoid_cross_entropy %x, %x",
             "sigmoid_cross_entropy: i32[2] is not of a float type; cast it first");
 }
+
+Test(shape, storage_types_are_not_computed_with)
+{
+#define STORED "%x: f16[2,3], %y: bf16[2,3]"
+    gives(STORED, "transpose %x order=[1,0]", "f16[3,2]");
+    gives(STORED, "cast %y to=f16", "f16[2,3]");
+    gives(STORED, "pad %y before=[0,0] after=[1,0] interior=[0,0] value=0.1", "bf16[3,3]");
+    gives("%c: bool[3], %x: f16[2,3]", "select %c, %x, %x", "f16[2,3]");
+    refuses(STORED, "add %x, %x", "add: f16[2,3] is only stored and moved; cast it to f32 first");
+    refuses(STORED, "neg %y", "neg: bf16[2,3] is only stored and moved; cast it to f32 first");
+    refuses(STORED, "exp %x", "exp: f16[2,3] is only stored and moved; cast it to f32 first");
+    refuses(STORED, "lt %x, %x", "lt: f16[2,3] is only stored and moved; cast it to f32 first");
+    refuses(STORED, "argmax %y axis=0",
+            "argmax: bf16[2,3] is only stored and moved; cast it to f32 first");
+    refuses(STORED, "reduce_sum %x axes=[0] keep=0",
+            "reduce_sum: f16[2,3] is only stored and moved; cast it to f32 first");
+    refuses("%x: f16[2,2]", "matmul %x, %x",
+            "matmul: f16[2,2] is only stored and moved; cast it to f32 first");
+    refuses("", "iota axis=0 dims=[3] element=bf16",
+            "iota: bf16 is only stored and moved; cast an iota to it");
+    refuses(STORED, "concat %x, %y axis=0",
+            "concat: f16[2,3] and bf16[2,3] have different element types; cast one of them");
+}
+
+Test(shape, matmul)
+{
+    gives("%x: f32[2,3], %y: f32[3,4]", "matmul %x, %y", "f32[2,4]");
+    gives("%x: f32[5,1,2,3], %y: f32[7,3,4]", "matmul %x, %y", "f32[5,7,2,4]");
+    gives("%x: f32[2,0], %y: f32[0,4]", "matmul %x, %y", "f32[2,4]");
+    refuses("%x: f32[1,64], %y: f32[32,10]", "matmul %x, %y",
+            "matmul: the last axis of f32[1,64] is 64, but f32[32,10] has 32 rows");
+    refuses("%x: f32[64], %y: f32[64,10]", "matmul %x, %y",
+            "matmul: f32[64] is no matrix: it needs at least two axes");
+    gives("%x: i32[2,3], %y: i32[3,4]", "matmul %x, %y", "i32[2,4]");
+    refuses("%x: bool[2,2]", "matmul %x, %x", "matmul: bool[2,2] is no number; cast it first");
+    refuses("%x: i32[2,3], %y: i64[3,4]", "matmul %x, %y",
+            "matmul: i32[2,3] and i64[3,4] have different element types; cast one of them");
+    refuses("%x: f32[2,2,3], %y: f32[3,3,4]", "matmul %x, %y",
+            "matmul: f32[2] and f32[3] do not broadcast: 2 against 3 on axis 1 from the end");
+}

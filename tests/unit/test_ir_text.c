@@ -105,6 +105,9 @@ Test(text, constants_keep_every_bit)
                 "    %11: u16[1] = constant value=[65535]\n"
                 "    %12: u32[1] = constant value=[4294967295]\n"
                 "    %13: u64[2] = constant value=[18446744073709551615, 0]\n"
+                "    %14: f16[4] = constant value=[0.0999755859, -0, 65504, 5.96046448e-08]\n"
+                "    %15: bf16[3] = constant value=[0.100097656, -inf, 9.18354962e-41]\n"
+                "    %16: f16[2] = constant value=0x017e003c\n"
                 "    return\n"
                 "  }\n"
                 "}\n");

@@ -214,6 +214,9 @@ Test(runtime_data, npy_of_every_type)
     write_npy("i8", "{'descr': '|i1', 'fortran_order': False, 'shape': (2, 3), }", u8, sizeof u8);
     static const uint16_t u16[] = {1, 2, 3, 4, 5, 6};
     static const uint64_t u64[] = {1, 2, 3, 4, 5, 6};
+    static const uint16_t f16[] = {0x3c00, 0x4000, 0x4200, 0x4400, 0x4500, 0x4600};
+    write_npy("f16", "{'descr': '<f2', 'fortran_order': False, 'shape': (2, 3), }", f16,
+              sizeof f16);
     write_npy("i16", "{'descr': '<i2', 'fortran_order': False, 'shape': (2, 3), }", u16,
               sizeof u16);
     write_npy("u16", "{'descr': '<u2', 'fortran_order': False, 'shape': (2, 3), }", u16,
@@ -222,8 +225,8 @@ Test(runtime_data, npy_of_every_type)
               sizeof i32);
     write_npy("u64", "{'descr': '<u8', 'fortran_order': False, 'shape': (2, 3), }", u64,
               sizeof u64);
-    static const char *const files[] = {"f32", "f64", "i32", "i64", "u8",
-                                        "i8",  "i16", "u16", "u32", "u64"};
+    static const char *const files[] = {"f32", "f64", "i32", "i64", "u8", "i8",
+                                        "i16", "u16", "u32", "u64", "f16"};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         accept_rows(files[i], "l64");
         accept_rows(files[i], "l8");
@@ -262,6 +265,22 @@ Test(runtime_data, integers_become_each_other)
                 cr_assert_not(convert_check(&outside, INGOT_F64, &tensor, 1, 1, "x.npy", &failure));
         }
     }
+}
+
+/* What is too large for f16 is refused, from an integer as well; bf16 reaches as far as f32. */
+Test(runtime_data, numbers_beyond_short_floats)
+{
+    static const int64_t dims[] = {1};
+    const IngotTensor half = {.name = "x", .dims = dims, .rank = 1, .type = INGOT_F16};
+    const IngotTensor brain = {.name = "x", .dims = dims, .rank = 1, .type = INGOT_BF16};
+    const double fits = 65504, large = 65505;
+    const int32_t whole = 70000;
+    Failure failure = {""};
+    cr_assert(convert_check(&fits, INGOT_F64, &half, 1, 1, "x.npy", &failure));
+    cr_assert_not(convert_check(&large, INGOT_F64, &half, 1, 1, "x.npy", &failure));
+    CHECK_TEXT(failure.text, "x.npy: element [0]: 65505 is out of range of f16, which \"x\" needs");
+    cr_assert_not(convert_check(&whole, INGOT_I32, &half, 1, 1, "x.npy", &failure));
+    cr_assert(convert_check(&whole, INGOT_I32, &brain, 1, 1, "x.npy", &failure));
 }
 
 Test(runtime_data, npy_errors)
