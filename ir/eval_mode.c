@@ -21,11 +21,6 @@ static double meet_numbers(Mode mode, double old, double value)
     }
 }
 
-static bool is_less(ElementType element, int64_t a, int64_t b)
-{
-    return element == TYPE_U64 ? (uint64_t)a < (uint64_t)b : a < b;
-}
-
 /* Wraps at once, since what is the larger of two depends on that. */
 static int64_t meet_integers(ElementType element, Mode mode, int64_t old, int64_t value)
 {
@@ -36,9 +31,9 @@ static int64_t meet_integers(ElementType element, Mode mode, int64_t old, int64_
     case MODE_MUL:
         return element_wrap(element, (int64_t)(a * b));
     case MODE_MAX:
-        return is_less(element, old, value) ? value : old;
+        return element_less(element, old, value) ? value : old;
     case MODE_MIN:
-        return is_less(element, old, value) ? old : value;
+        return element_less(element, old, value) ? old : value;
     default:
         return value;
     }

@@ -486,7 +486,8 @@ void step_scatter(Maker *m)
     for (int i = 1; i < base->node->type.rank; i++)
         type.dims[type.rank++] = base->node->type.dims[i];
     double terms = (double)type_elements(&rows->type), bound = fmax(base->bound, INPUT_BOUND);
-    Mode mode = element == TYPE_BOOL ? MODE_SET : (Mode)pick(m, 0, MODE_COUNT - 1);
+    bool moved = element == TYPE_BOOL || element_is_storage(element);
+    Mode mode = moved ? MODE_SET : (Mode)pick(m, 0, MODE_COUNT - 1);
     if (mode == MODE_MUL && element == TYPE_F32) {
         bound *= INPUT_BOUND;
         if (terms > 1) /* more of them may meet */
