@@ -249,10 +249,14 @@ static Scalar bitcast(ElementType to, ElementType from, Scalar x)
         double f64;
         int64_t bits;
     } shared = {.bits = x.integer};
+    if (element_is_storage(from))
+        scalar_write(from, x, &shared);
     if (from == TYPE_F32)
         shared.f32 = (float)x.number;
     else if (from == TYPE_F64)
         shared.f64 = x.number;
+    if (element_is_storage(to))
+        return scalar_read(to, &shared);
     if (to == TYPE_F32 || to == TYPE_F64)
         return (Scalar){.number = to == TYPE_F32 ? (double)shared.f32 : shared.f64};
     return fit(to, (Scalar){.integer = shared.bits});

@@ -199,6 +199,8 @@ Test(elementwise, casts)
           "%r: bf16[3] = cast %a to=bf16",
           "1 1.007812 inf");
     gives("%a: f16[3] = constant value=[2.7, -2.7, inf] %r: i8[3] = cast %a to=i8", "2 -2 127");
+    gives("%a: f16[2] = constant value=[1, -2] %r: u16[2] = bitcast %a to=u16", "15360 49152");
+    gives("%a: u16[2] = constant value=[16256, 49152] %r: bf16[2] = bitcast %a to=bf16", "1 -2");
     gives("%a: i32[2] = constant value=[257, 65536] %r: bf16[2] = cast %a to=bf16 "
           "%s: f16[2] = cast %r to=f16",
           "256 inf");
