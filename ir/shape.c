@@ -354,6 +354,8 @@ bool shape_cumulative(const ShapeQuery *query, TensorType *result)
 bool shape_argsort(const ShapeQuery *query, TensorType *result)
 {
     *result = query->in[0]->type;
+    if (!shape_computes(query, 0))
+        return false;
     if (result->rank == 0)
         return shape_error(query, "%s has no axis to sort along", shape_text(query, result));
     if (result->dims[result->rank - 1] > INT32_MAX)

@@ -446,7 +446,7 @@ void step_concat(Maker *m)
         parts[i] = chance(m, 30) ? x->node : new_input(m, type.element, type.rank, type.dims);
     }
     for (int i = 0; i < count; i++) /* some are computed */
-        if (type.element != TYPE_BOOL && chance(m, 50))
+        if (type.element != TYPE_BOOL && !element_is_storage(type.element) && chance(m, 50))
             parts[i] = graph_unary(m->f, OP_neg, parts[i]);
     enter(m, graph_concat(m->f, count, parts, axis), fmax(x->bound, INPUT_BOUND), x->exact);
 }

@@ -348,6 +348,8 @@ Test(shape, storage_types_are_not_computed_with)
     refuses(STORED, "neg %y", "neg: bf16[2,3] is only stored and moved; cast it to f32 first");
     refuses(STORED, "exp %x", "exp: f16[2,3] is only stored and moved; cast it to f32 first");
     refuses(STORED, "lt %x, %x", "lt: f16[2,3] is only stored and moved; cast it to f32 first");
+    refuses(STORED, "argsort %y descending=0",
+            "argsort: bf16[2,3] is only stored and moved; cast it to f32 first");
     refuses(STORED, "argmax %y axis=0",
             "argmax: bf16[2,3] is only stored and moved; cast it to f32 first");
     refuses(STORED, "reduce_sum %x axes=[0] keep=0",
@@ -358,21 +360,4 @@ Test(shape, storage_types_are_not_computed_with)
             "iota: bf16 is only stored and moved; cast an iota to it");
     refuses(STORED, "concat %x, %y axis=0",
             "concat: f16[2,3] and bf16[2,3] have different element types; cast one of them");
-}
-
-Test(shape, matmul)
-{
-    gives("%x: f32[2,3], %y: f32[3,4]", "matmul %x, %y", "f32[2,4]");
-    gives("%x: f32[5,1,2,3], %y: f32[7,3,4]", "matmul %x, %y", "f32[5,7,2,4]");
-    gives("%x: f32[2,0], %y: f32[0,4]", "matmul %x, %y", "f32[2,4]");
-    refuses("%x: f32[1,64], %y: f32[32,10]", "matmul %x, %y",
-            "matmul: the last axis of f32[1,64] is 64, but f32[32,10] has 32 rows");
-    refuses("%x: f32[64], %y: f32[64,10]", "matmul %x, %y",
-            "matmul: f32[64] is no matrix: it needs at least two axes");
-    gives("%x: i32[2,3], %y: i32[3,4]", "matmul %x, %y", "i32[2,4]");
-    refuses("%x: bool[2,2]", "matmul %x, %x", "matmul: bool[2,2] is no number; cast it first");
-    refuses("%x: i32[2,3], %y: i64[3,4]", "matmul %x, %y",
-            "matmul: i32[2,3] and i64[3,4] have different element types; cast one of them");
-    refuses("%x: f32[2,2,3], %y: f32[3,3,4]", "matmul %x, %y",
-            "matmul: f32[2] and f32[3] do not broadcast: 2 against 3 on axis 1 from the end");
 }
