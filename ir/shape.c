@@ -320,7 +320,8 @@ bool shape_reduce(const ShapeQuery *query, TensorType *result)
     IntList axes = query->attr->lists[0];
     bool keep = query->attr->lists[1].values[0] != 0;
     bool chooses = query->op == OP_reduce_max || query->op == OP_reduce_min;
-    if ((!chooses && !shape_number(query, 0)) || !ascending_axes(query, axes, type))
+    if (!(chooses ? shape_computes(query, 0) : shape_number(query, 0)) ||
+        !ascending_axes(query, axes, type))
         return false;
     *result = type_scalar(type->element);
     for (int i = 0, next = 0; i < type->rank; i++) {

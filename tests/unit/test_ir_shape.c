@@ -354,6 +354,8 @@ Test(shape, storage_types_are_not_computed_with)
             "argmax: bf16[2,3] is only stored and moved; cast it to f32 first");
     refuses(STORED, "reduce_sum %x axes=[0] keep=0",
             "reduce_sum: f16[2,3] is only stored and moved; cast it to f32 first");
+    refuses(STORED, "reduce_max %x axes=[0] keep=0",
+            "reduce_max: f16[2,3] is only stored and moved; cast it to f32 first");
     refuses("%x: f16[2,2]", "matmul %x, %x",
             "matmul: f16[2,2] is only stored and moved; cast it to f32 first");
     refuses("", "iota axis=0 dims=[3] element=bf16",
