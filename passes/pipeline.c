@@ -43,6 +43,7 @@ static const Row rows[] = {
     {"hoist",      2, ALWAYS,          pass_hoist,      "after prune: what is not needed need not be taken out of loops"},
 
     {"expand",     3, ALWAYS,          pass_expand,     "after differentiation; before fusion, which sees primitives only"},
+    {"separate",   3, ALWAYS,          pass_separate,   "before layout, which counts what windows read"},
 
     {"layout",     4, ALWAYS,          pass_layout,     "once all is primitive; what it leaves is for the passes below"},
 
