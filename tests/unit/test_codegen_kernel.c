@@ -462,6 +462,40 @@ Test(codegen_kernel, max_passes_nan_on)
     arena_destroy(arena);
 }
 
+/* Nor is a NaN equal to itself, however the compiler turns it. */
+Test(codegen_kernel, nan_is_unequal_to_itself)
+{
+    static const char text[] =
+        "kernel @nan(%a: f32[8], out %n: bool[8], out %e: bool[8], out %o: bool[8], %d: f64[4], "
+        "out %w: bool[4]) {\n"
+        "  vector v = 0..8 { %n[v] = ne(%a[v], %a[v]) %e[v] = not(eq(%a[v], %a[v]))\n"
+        "    %o[v] = not(or(le(%a[v], 1), gt(%a[v], 1))) }\n"
+        "  for i = 0..4 { %w[i] = ne(%d[i], %d[i]) } }\n";
+    Arena *arena = arena_create();
+    for (int i = 0; i < TARGET_CASES; i++) {
+        Target target;
+        if (!find_target(arena, &target_cases[i], &target))
+            continue;
+        int count;
+        Kernel **kernels = kernel_parse(arena, diag_create(arena), "test", text, &count);
+        CompiledKernels *compiled = compiled_kernels_create(arena, &target, kernels, count);
+        _Alignas(64) float a[8] = {NAN, 1, -NAN, -INFINITY, INFINITY, 0, NAN, -1};
+        _Alignas(64) double d[4] = {1, NAN, INFINITY, -NAN};
+        _Alignas(64) uint8_t n[8], e[8], o[8], w[4];
+        void *arguments[] = {a, n, e, o, d, w};
+        compiled_kernels_run(compiled, 0, arguments, 1);
+        for (int j = 0; j < 8; j++) {
+            bool wanted = isnan(a[j]);
+            cr_expect(n[j] == wanted && e[j] == wanted && o[j] == wanted, "number %d on %s", j,
+                      target.name);
+        }
+        for (int j = 0; j < 4; j++)
+            cr_expect(w[j] == isnan(d[j]), "f64 number %d on %s", j, target.name);
+        compiled_kernels_destroy(compiled);
+    }
+    arena_destroy(arena);
+}
+
 /* The output is a function of the input: not of the number of jobs, nor of the run. */
 Test(codegen_kernel, same_bytes)
 {
