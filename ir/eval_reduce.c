@@ -79,10 +79,16 @@ static int64_t u64_max(int64_t a, int64_t b)
     return (uint64_t)a > (uint64_t)b ? a : b;
 }
 
+/* The least or largest whole number there is, to begin with; floats begin with an infinity. */
+static int64_t extreme(ElementType element, double value)
+{
+    return element_is_float(element) ? 0 : element_saturate(element, value);
+}
+
 void evaluate_reduce_max(const Evaluation *e)
 {
     ElementType element = e->out->type.element;
-    fill(e->out, -INFINITY, element_saturate(element, element_lowest(element)));
+    fill(e->out, -INFINITY, extreme(element, element_lowest(element)));
     reduce(e, number_max, element == TYPE_U64 ? u64_max : integer_max);
 }
 
@@ -104,7 +110,7 @@ static int64_t u64_min(int64_t a, int64_t b)
 void evaluate_reduce_min(const Evaluation *e)
 {
     ElementType element = e->out->type.element;
-    fill(e->out, INFINITY, element_saturate(element, element_highest(element)));
+    fill(e->out, INFINITY, extreme(element, element_highest(element)));
     reduce(e, number_min, element == TYPE_U64 ? u64_min : integer_min);
 }
 
