@@ -111,18 +111,31 @@ static void add_footprint(void *argument, const Expr *load)
     footprint->bytes += count * element_bytes(load->element);
 }
 
+/* So many that threads can share them. Where each step of each sum reads something of its own, as
+ * in a matrix times a vector, blocks of results are pieces of work already, and no block streams
+ * what another does. */
+static int64_t few_results_parts(const Nest *nest, const Target *target, int64_t footprint)
+{
+    enum { VECTORS = 4 }; /* of a block */
+    int bytes = element_bytes(nest->local->buffer->element);
+    int64_t block = VECTORS * target->vector_bits / 8 / bytes, wanted = PARTS;
+    if (footprint >= nest->results * nest->depth * bytes && nest->results > block)
+        wanted /= nest->results / block;
+    return wanted <= 1 ? 1 : divisor_near(nest->reduced->end, wanted);
+}
+
 static int64_t choose_parts(const Nest *nest, const Target *target)
 {
     if (nest->results * nest->depth < MUCH_WORK)
         return 1;
     int64_t extent = nest->reduced->end;
+    Footprint footprint = {.nest = nest};
+    visit_loads(nest->store->value, add_footprint, &footprint);
     if (nest->results <= FEW_RESULTS)
-        return divisor_near(extent, PARTS < extent ? PARTS : extent);
+        return few_results_parts(nest, target, footprint.bytes);
     int64_t cache = (int64_t)target->l2_kib * 512; /* half of it */
     if (nest->depth * BLOCK_BYTES <= cache)
         return 1; /* what one block reads is still there for the next */
-    Footprint footprint = {.nest = nest};
-    visit_loads(nest->store->value, add_footprint, &footprint);
     int64_t parts = divisor_near(extent, (footprint.bytes + cache - 1) / cache);
     /* partial results are written and read back; all of them together must not outgrow what is
      * saved */
