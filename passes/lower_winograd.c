@@ -406,19 +406,21 @@ static void one_kernel(Winograd *w, Group *group, const char *name)
     kernel_end(l, axes_loops(l, &blocks, steps));
 }
 
-/* The tap i down and j across that meets input channel `in` for output channel `out`. */
-static Affine weight_at(const Winograd *w, int i, int j, Affine in, Affine out)
+/* The weight of the tap i down and j across that meets input channel `in` for output channel `out`.
+ */
+static Expr *weight_at(const Winograd *w, int i, int j, Affine in, Affine out)
 {
+    Coordinates at = {4, {affine_number(i), affine_number(j), in, out}};
     if (w->reversed)
-        return stacked(w, w->in * w->out, affine_number((TAPS - 1 - i) * TAPS + TAPS - 1 - j), out,
-                       w->in, in);
-    return stacked(w, w->in * w->out, affine_number(i * TAPS + j), in, w->out, out);
+        at = (Coordinates){4, {affine_number(TAPS - 1 - i), affine_number(TAPS - 1 - j), out, in}};
+    return lower_read(w->l, w->root->in[1], &at);
 }
 
 /* U, made ahead where the weights are fixed. */
-static Slot *transformed_weights(Winograd *w, Slot *weights)
+static Slot *transformed_weights(Winograd *w)
 {
     Lowering *l = w->l;
+    Slot *weights = lower_slot(l, fusion_source(l->fusion, w->root->in[1]));
     int n = w->form.n;
     int64_t count = matrices(w) * w->in * w->out;
     TensorType type = type_make(TYPE_F32, 1, &count);
@@ -426,13 +428,13 @@ static Slot *transformed_weights(Winograd *w, Slot *weights)
     Axes axes = {0};
     Affine in = axes_add(l, &axes, "c", w->in), out = axes_add(l, &axes, "k", w->out);
     Lets lets = {.l = l};
-    Buffer *from = lower_argument(l, weights);
+    lower_argument(l, weights); /* comes first */
     Slot to = {.kind = SLOT_TEMPORARY, .type = type};
     Buffer *u = written(l, &to);
     Expr *half[EDGE_MOST][TAPS], *column[TAPS];
     for (int j = 0; j < TAPS; j++) {
         for (int i = 0; i < TAPS; i++)
-            column[i] = let(&lets, expr_load(l->arena, from, weight_at(w, i, j, in, out)));
+            column[i] = let(&lets, weight_at(w, i, j, in, out));
         for (int r = 0; r < n; r++)
             half[r][j] = let(&lets, combine(l, w->form.weights[r], column, TAPS, 0, 1));
     }
@@ -487,12 +489,13 @@ static bool is_possible(const Lowering *l, const Node *root)
         return false;
     Spatial s = node_spatial(root);
     const TensorType *weights = &root->in[1]->type;
-    Op from = root->in[1]->op;
+    const Node *from = fusion_source(l->fusion, root->in[1]); /* moved or not, a state's */
     bool plain = s.rank == 2 && s.groups == 1;
     for (int i = 0; i < 2 && plain; i++)
         plain = s.stride[i] == 1 && s.dilation[i] == 1 && weights->dims[i] == TAPS &&
                 s.pad[2 * i] < TAPS;
-    return plain && root->type.element == TYPE_F32 && (from == OP_state || from == OP_constant) &&
+    return plain && root->type.element == TYPE_F32 &&
+           (from->op == OP_state || root->in[1]->op == OP_constant) &&
            type_elements(&root->type) > 0 && type_elements(&root->in[0]->type) > 0 &&
            !l->run->options->direct_convolutions;
 }
@@ -595,7 +598,7 @@ bool lower_winograd(Lowering *l, Node *root)
     choose_block(&w);
     Border border = border_of(&w);
     w.x = lower_bordered(l, root->in[0], &border);
-    w.u = transformed_weights(&w, lower_slot(l, root->in[1]));
+    w.u = transformed_weights(&w);
     if (w.images < w.y.dims[0] || w.rows < w.high) {
         one_kernel(&w, group, name);
         return true;

@@ -253,6 +253,13 @@ static const char *const large[] = {
     "    %1: f32[3,3,48,48] = state of=%w\n"
     "    %2: f32[1,14,14,48] = conv %x, %1 stride=[1,1] dilation=[1,1] pad=[0,0,0,0] groups=1\n"
     "    return %2 } }",
+    /* of weights that a state has in another order */
+    "program @winograd_turned {\n  state %w: f32[35,16,3,3] parameter\n"
+    "  fn @main(%x: f32[2,23,18,16], %y: f32[2,23,18,35]) -> (f32[2,23,18,35], f32[2,23,18,16]) {\n"
+    "    %1: f32[35,16,3,3] = state of=%w\n    %2: f32[3,3,16,35] = transpose %1 order=[2,3,1,0]\n"
+    "    %3: f32[2,23,18,35] = conv %x, %2 stride=[1,1] dilation=[1,1] pad=[1,1,1,1] groups=1\n"
+    "    %4: f32[2,23,18,16] = conv_transpose %y, %2 stride=[1,1] dilation=[1,1] pad=[1,1,1,1] "
+    "groups=1 dims=[2,23,18,16]\n    return %3, %4 } }",
     /* the same in blocks of images and of rows, of weights that change, and its gradient */
     "program @winograd_blocks {\n  state %w: f32[3,3,20,24] parameter\n"
     "  fn @main(%x: f32[8,10,9,20], %y: f32[8,10,9,24], %z: f32[1,40,24,20]) -> "
