@@ -109,6 +109,8 @@ static int64_t cost_of_byte(const Node *node, int in, AxisOrder stored)
     const Node *operand = node->in[in];
     if (node->op == OP_matmul && has_near_rows(&operand->type, stored))
         return BYTE / SEEN_THROUGH;
+    if (in == 0 && node_reads_few_channels(node))
+        return BYTE / SEEN_THROUGH;
     if (op_is(node->op, CONTRACTS) && in == 1)
         return BYTE / SEEN_THROUGH; /* weights are packed in any case */
     if (node->op == OP_concat || node->op == OP_pad ||

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "passes/lowering.h"
+#include "passes/match.h"
 
 static bool is_wide(const Border *border, int rank)
 {
@@ -49,6 +50,35 @@ static TensorType bordered_type(const TensorType *inside, const Border *border)
     for (int i = 0; i < type.rank; i++)
         type.dims[i] += border->before[i] + border->after[i];
     return type;
+}
+
+/* ---- images of few channels, in the order in which they lie ---- */
+
+static bool reads_as_stored(Lowering *l, Node *root)
+{
+    Border border;
+    return node_reads_few_channels(root) && !winograd_border(l, root, &border);
+}
+
+/* What lies behind transposes; axis i of `node` is axis axes[i] of it. */
+static Node *behind_transposes(const Lowering *l, Node *node, int *axes)
+{
+    for (int i = 0; i < node->type.rank; i++)
+        axes[i] = i;
+    for (; node->op == OP_transpose && !l->fusion->group_of[node->id]; node = node->in[0])
+        for (int i = 0; i < node->type.rank; i++)
+            axes[i] = (int)node->attr.lists[0].values[axes[i]];
+    return node;
+}
+
+static Border moved_border(const Border *border, const int *axes, int rank)
+{
+    Border moved = {.value = border->value};
+    for (int i = 0; i < rank; i++) {
+        moved.before[axes[i]] = border->before[i];
+        moved.after[axes[i]] = border->after[i];
+    }
+    return moved;
 }
 
 /* ---- which values are stored with a border ---- */
@@ -106,23 +136,51 @@ bool reads_inside(Lowering *l, Node *reader, int in)
     return is_strided(reader) || (in == 1 && find_border(l, reader, 0, &border));
 }
 
+/* The operand, or what is seen through it, has the border that the root wants. */
+static void widen_operand(Lowering *l, Node *root, int in)
+{
+    int axes[RANK_LIMIT];
+    Border border;
+    Node *node = root->in[in];
+    if (!find_border(l, root, in, &border))
+        return;
+    if (in == 0 && reads_as_stored(l, root)) {
+        node = behind_transposes(l, node, axes);
+        border = moved_border(&border, axes, node->type.rank);
+    }
+    if (is_stored_by_kernel(l, node) || is_joined_here(l, node))
+        widen(l, node, &border);
+}
+
+/* Who cannot read a value in its border wants it without. A transpose reads as its readers do. */
+static void mark_plain(Lowering *l)
+{
+    const Function *f = l->function;
+    bool *plain = ARENA_ARRAY(l->arena, bool, f->node_count + 1);
+    for (int n = f->node_count - 1; n >= 0; n--) {
+        Node *node = f->nodes[n];
+        for (int i = 0; i < node->in_count; i++) {
+            const Node *in = node->in[i];
+            bool seen = in->op == OP_transpose && i == 0 && reads_as_stored(l, node);
+            bool inside = node->op == OP_transpose && !l->fusion->group_of[n]
+                              ? !plain[n]
+                              : seen || reads_inside(l, node, i);
+            plain[in->id] = plain[in->id] || !inside;
+        }
+        if (l->bordered[n])
+            l->bordered[n]->plain = plain[n];
+    }
+}
+
 void plan_borders(Lowering *l)
 {
     const Function *f = l->function;
-    Border border;
     for (int g = 0; g < l->fusion->group_count; g++) {
         Node *root = l->fusion->groups[g]->root;
         for (int i = 0; root && i < root->in_count; i++)
-            if ((is_stored_by_kernel(l, root->in[i]) || is_joined_here(l, root->in[i])) &&
-                find_border(l, root, i, &border))
-                widen(l, root->in[i], &border);
+            widen_operand(l, root, i);
     }
-    for (int n = 0; n < f->node_count; n++)
-        for (int i = 0; i < f->nodes[n]->in_count; i++) {
-            Padded *padded = l->bordered[f->nodes[n]->in[i]->id];
-            if (padded && !padded->plain)
-                padded->plain = !reads_inside(l, f->nodes[n], i);
-        }
+    mark_plain(l);
     for (int u = 0; u < f->update_count; u++)
         if (l->bordered[f->updates[u].node->id])
             l->bordered[f->updates[u].node->id]->plain = true;
@@ -192,7 +250,7 @@ static const Padded *copy_padded(Lowering *l, Node *node, const Border *border)
 
 Bordered lower_bordered(Lowering *l, Node *node, const Border *border)
 {
-    Bordered result = {.node = node};
+    Bordered result = {.node = node, .axes = {0, 1, 2, 3, 4, 5, 6, 7}};
     if (!is_wide(border, node->type.rank))
         return result;
     result.padded = find_padded(l, node, border);
@@ -207,12 +265,27 @@ Bordered lower_bordered(Lowering *l, Node *node, const Border *border)
     return result;
 }
 
+Bordered lower_bordered_image(Lowering *l, Node *root, const Border *border)
+{
+    int axes[RANK_LIMIT];
+    if (!reads_as_stored(l, root))
+        return lower_bordered(l, root->in[0], border);
+    Node *node = behind_transposes(l, root->in[0], axes);
+    Border moved = moved_border(border, axes, node->type.rank);
+    Bordered result = lower_bordered(l, node, &moved);
+    memcpy(result.axes, axes, (size_t)node->type.rank * sizeof *axes);
+    return result;
+}
+
 Expr *bordered_read(Lowering *l, const Bordered *x, const Coordinates *at)
 {
+    Coordinates inner = {.rank = at->rank};
+    for (int i = 0; i < at->rank; i++)
+        inner.at[x->axes[i]] = at->at[i];
     if (!x->padded)
-        return lower_read(l, x->node, at);
+        return lower_read(l, x->node, &inner);
     return expr_load(l->arena, lower_argument(l, x->padded->slot),
-                     offset_inside(l, &x->padded->type, x->shift, at));
+                     offset_inside(l, &x->padded->type, x->shift, &inner));
 }
 
 /* ---- storing ---- */

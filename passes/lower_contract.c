@@ -99,12 +99,12 @@ void spatial_border(const Spatial *s, const int64_t *kernel, const TensorType *x
     }
 }
 
-static Bordered bordered_input(Lowering *l, Node *x, const Spatial *s, const int64_t *sizes,
+static Bordered bordered_input(Lowering *l, Node *root, const Spatial *s, const int64_t *sizes,
                                const TensorType *y)
 {
     Border border;
-    spatial_border(s, sizes, &x->type, y, &border);
-    return lower_bordered(l, x, &border);
+    spatial_border(s, sizes, &root->in[0]->type, y, &border);
+    return lower_bordered_image(l, root, &border);
 }
 
 static const char *const outer_names[] = {"oh", "ow", "od"};
@@ -123,7 +123,7 @@ static void lower_conv(Lowering *l, Node *root)
     const TensorType *y = &root->type, *w = &root->in[1]->type;
     int64_t sizes[3];
     kernel_sizes(w, sizes);
-    Bordered x = bordered_input(l, root->in[0], &s, sizes, y);
+    Bordered x = bordered_input(l, root, &s, sizes, y);
     int last = s.rank + 1;
     Axes axes = {0};
     Reduction reduction = {0};
@@ -154,7 +154,7 @@ static void lower_conv_filter(Lowering *l, Node *root)
     const TensorType *w = &root->type, *dy = &root->in[1]->type;
     int64_t sizes[3];
     kernel_sizes(w, sizes);
-    Bordered x = bordered_input(l, root->in[0], &s, sizes, dy);
+    Bordered x = bordered_input(l, root, &s, sizes, dy);
     int last = s.rank + 1;
     Axes axes = {0};
     Reduction reduction = {0};
@@ -271,7 +271,7 @@ static void lower_conv_transpose(Lowering *l, Node *root)
 {
     Transposed t = transposed(l, root);
     const TensorType *y = &root->in[0]->type, *w = &root->in[1]->type;
-    t.y = lower_bordered(l, root->in[0], &t.border);
+    t.y = lower_bordered_image(l, root, &t.border);
     Phase phases[3];
     Stmt *body = transposed_nests(l, &t, 0, phases);
     finish(l, root, type_elements(y) * type_elements(w) / w->dims[w->rank - 1], body);

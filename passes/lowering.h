@@ -215,8 +215,9 @@ Expr *lower_neutral(Lowering *l, Mode mode, ElementType element);
 
 /* ---- borders (lower_border.c) ---- */
 
-typedef struct Bordered { /* an operand, read at coordinates that begin in its border */
-    Node *node;
+typedef struct Bordered {      /* an operand, read at coordinates that begin in its border */
+    Node *node;                /* or what lies behind transposes of it… */
+    int axes[RANK_LIMIT];      /* …with axis i of the operand here */
     const Padded *padded;      /* NULL: it wants none */
     int64_t shift[RANK_LIMIT]; /* how much further out that one's border begins */
 } Bordered;
@@ -231,6 +232,8 @@ bool reads_inside(Lowering *l, Node *reader, int in);
 /* Copies the operand before the kernel being made where nobody has stored it so; that kernel has to
  * have no arguments yet. */
 Bordered lower_bordered(Lowering *l, Node *node, const Border *border);
+/* The same for operand 0 of a contraction, which may be read in the order in which it lies. */
+Bordered lower_bordered_image(Lowering *l, Node *root, const Border *border);
 Expr *bordered_read(Lowering *l, const Bordered *x, const Coordinates *at);
 /* The same at coordinates of the value itself. */
 Expr *padded_read(Lowering *l, const Padded *padded, const Coordinates *at);

@@ -159,6 +159,15 @@ int *function_count_uses(Arena *arena, const Function *function)
     return uses;
 }
 
+bool node_reads_few_channels(const Node *node)
+{
+    enum { FEW = 16 };
+    if (node->op != OP_conv && node->op != OP_conv_transpose && node->op != OP_conv_filter)
+        return false;
+    const TensorType *image = &node->in[0]->type;
+    return node_spatial(node).groups == 1 && image->dims[image->rank - 1] <= FEW;
+}
+
 bool shape_blocks(const TensorType *from, const TensorType *to, Blocks *blocks)
 {
     *blocks = (Blocks){.from = from, .to = to};

@@ -20,6 +20,10 @@ bool *function_known_nodes(Arena *arena, const Function *function);
 /* Readers of each node by id, results and updates counted too; in `arena`. */
 int *function_count_uses(Arena *arena, const Function *function);
 
+/* Is operand 0 of this contraction an image of few channels? They are read a number at a time, each
+ * for many outputs, so that it does not matter in which order the axes of the image lie. */
+bool node_reads_few_channels(const Node *node);
+
 /* Two shapes of the same elements as one sequence of blocks, [8,128 | 384] and [1024 | 384], each
  * the smallest run of axes with the same product in both. */
 typedef struct Block { /* axes from[…] of one shape hold what axes to[…] of the other do */
