@@ -6,6 +6,8 @@
  * NaN. */
 #include "codegen/vector_math_parts.h"
 
+#include <math.h>
+
 static LLVMValueRef integer(const Math *m, ElementType element, int64_t number)
 {
     LLVMTypeRef type = codegen_type(m->context, element, 1);
@@ -172,7 +174,7 @@ static LLVMValueRef cast_to_bool(const Math *m, ElementType from, LLVMValueRef x
 }
 
 /* llvm.fptosi.sat, which is overloaded on both types */
-static LLVMValueRef float_to_integer(const Math *m, ElementType to, LLVMValueRef x)
+static LLVMValueRef saturated_by_llvm(const Math *m, ElementType to, LLVMValueRef x)
 {
     LLVMTypeRef type = codegen_type(m->context, to, m->lanes), overloads[2] = {type, LLVMTypeOf(x)};
     LLVMModuleRef module =
@@ -181,6 +183,37 @@ static LLVMValueRef float_to_integer(const Math *m, ElementType to, LLVMValueRef
     unsigned id = LLVMLookupIntrinsicID(name, __builtin_strlen(name));
     LLVMValueRef callee = LLVMGetIntrinsicDeclaration(module, id, overloads, 2);
     return LLVMBuildCall2(m->builder, LLVMGlobalGetValueType(callee), callee, &x, 1, "");
+}
+
+/* Step by step, since LLVM takes vectors apart for x86: NaN becomes 0, then what is below the least
+ * integer that, and converted; small types by way of i32. The greatest integer need not be a float,
+ * so it is put in place afterwards, but for small types, where it is one. */
+static LLVMValueRef saturated_in_steps(const Math *m, ElementType to, LLVMValueRef x)
+{
+    LLVMTypeRef type = codegen_type(m->context, to, m->lanes);
+    int bits = 8 * element_bytes(to);
+    bool with_sign = element_is_signed(to);
+    double beyond = ldexp(1, bits - with_sign);
+    LLVMValueRef least = math_number(m, with_sign ? -beyond : 0);
+    x = math_select(m, math_is(m, LLVMRealORD, x, x), x, math_number(m, 0));
+    x = math_select(m, math_is(m, LLVMRealOGT, x, least), x, least);
+    LLVMValueRef within = math_is(m, LLVMRealOLT, x, math_number(m, beyond));
+    if (bits < 32) {
+        x = math_select(m, within, x, math_number(m, beyond - 1));
+        LLVMTypeRef wider = codegen_type(m->context, TYPE_I32, m->lanes);
+        return LLVMBuildTrunc(m->builder, LLVMBuildFPToSI(m->builder, x, wider, ""), type, "");
+    }
+    LLVMValueRef whole = with_sign ? LLVMBuildFPToSI(m->builder, x, type, "")
+                                   : LLVMBuildFPToUI(m->builder, x, type, "");
+    int64_t most = with_sign ? (int64_t)(UINT64_MAX >> (65 - bits)) : -1;
+    return math_select(m, within, whole, integer(m, to, most));
+}
+
+static LLVMValueRef float_to_integer(const Math *m, ElementType to, LLVMValueRef x)
+{
+    return m->target->architecture == ARCHITECTURE_X86_64 && m->lanes > 1
+               ? saturated_in_steps(m, to, x)
+               : saturated_by_llvm(m, to, x);
 }
 
 LLVMValueRef math_cast(const Math *m, ElementType from, ElementType to, LLVMValueRef x)
