@@ -35,7 +35,7 @@ bool pass_hoist(Function *f); /* work of all steps of a scan is done at once, ou
 bool pass_expand(Function *f); /* composites into primitive operations */
 /* 1/√(variance + epsilon) of a `normalize` node, spelled out as its expansion does. */
 Node *normalize_scale(Function *f, const Node *node);
-bool pass_layout(Function *f); /* which order the axes of each value lie in */
+bool pass_layout(Function *f);   /* which order the axes of each value lie in */
 bool pass_separate(Function *f); /* windows along several axes, one axis after another */
 bool pass_freeze(Function *f); /* states of known value that no function updates become constants */
 /* The program loses the states that pass_freeze() has taken all readers from. */

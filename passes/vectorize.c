@@ -18,6 +18,7 @@
  *       %y[u + v] = mul(%x[12*p + c], %s[c]) } }
  *
  * Loops that read across the order they store in are turned in registers: vectorize_transpose.c.
+ * Where a row has to be gone through in order, several rows are at once: vectorize_rows.c.
  *
  * Along the reduction, when that is what is contiguous (row sums, dot products): several vectors of
  * partial results, which are combined at the end in an order that the shape decides:
@@ -528,6 +529,9 @@ static Stmt *vectorize_loop(Vectorizer *z, Stmt *loop)
     if (!better_along_reduction(z, loop) && stores_along(loop) && loop->end > 1 &&
         loop->end >= lanes / 2 && !(has_loops(loop->body) && loop->end < lanes && loop->end < 4))
         return along_output(z, loop, lanes);
+    Stmt *rows = vectorize_rows(z->arena, z->kernel, loop);
+    if (rows)
+        return rows;
     loop->body = reduction_block(z, loop->body);
     return loop;
 }

@@ -8,4 +8,8 @@
  * when they are not such loops (vectorize_transpose.c). */
 Stmt *vectorize_transpose(Arena *arena, const Target *target, Kernel *kernel, const Stmt *loop);
 
+/* A loop whose body goes through a row with values carried along in registers, for several rows at
+ * a time; NULL when it is none (vectorize_rows.c). */
+Stmt *vectorize_rows(Arena *arena, Kernel *kernel, Stmt *loop);
+
 #endif
