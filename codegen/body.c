@@ -191,6 +191,28 @@ static LLVMValueRef open_counter(Body *body, const Var *var, LLVMBasicBlockRef b
     return value;
 }
 
+/* A step that need not be made is not, nor is any behind it. What says so was written by one member
+ * in the step before, and is not written again before all have met at the next one: each side has
+ * a place of its own. */
+static void leave_early(Body *body, const Repeat *repeat, LLVMValueRef side,
+                        LLVMBasicBlockRef after)
+{
+    LLVMContextRef context = body->part->context;
+    LLVMBasicBlockRef ask = LLVMAppendBasicBlockInContext(context, body->function, "alive");
+    LLVMBasicBlockRef go = LLVMAppendBasicBlockInContext(context, body->function, "step");
+    add_barrier(body);
+    LLVMValueRef end = LLVMConstInt(body->i64, (unsigned long long)(repeat->count % 2), 0);
+    LLVMValueRef same = LLVMBuildICmp(body->builder, LLVMIntEQ, side, end, "");
+    LLVMBuildCondBr(body->builder, same, ask, go);
+    LLVMPositionBuilderAtEnd(body->builder, ask);
+    LLVMValueRef alive =
+        LLVMBuildLoad2(body->builder, body->byte, slot_pointer(body, repeat->alive), "");
+    LLVMValueRef none = LLVMConstInt(body->byte, 0, 0);
+    LLVMBuildCondBr(body->builder, LLVMBuildICmp(body->builder, LLVMIntNE, alive, none, ""), go,
+                    after);
+    LLVMPositionBuilderAtEnd(body->builder, go);
+}
+
 static void add_repeat(Body *body, const Repeat *repeat)
 {
     LLVMContextRef context = body->part->context;
@@ -201,6 +223,8 @@ static void add_repeat(Body *body, const Repeat *repeat)
     LLVMPositionBuilderAtEnd(body->builder, loop);
     LLVMValueRef step = open_counter(body, repeat->step, before);
     LLVMValueRef side = open_counter(body, repeat->side, before);
+    if (repeat->alive)
+        leave_early(body, repeat, side, after);
     add_calls(body, repeat->first, repeat->end, repeat);
     LLVMValueRef one = LLVMConstInt(body->i64, 1, 0);
     LLVMValueRef next = LLVMBuildAdd(body->builder, step, one, "");

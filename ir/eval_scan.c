@@ -46,8 +46,11 @@ void evaluate_scan(const Evaluation *e)
         if (r < scan.carried)
             copy_elements(&e->out->parts[r], 0, &e->in[r], 0, type_elements(&e->in[r].type));
     }
-    for (int64_t step = 0; step < scan.steps; step++)
+    for (int64_t step = 0; step < scan.steps; step++) {
+        if (scan.alive >= 0 && !e->out->parts[scan.alive].integers[0])
+            break;
         run_step(e, &scan, scan.reverse ? scan.steps - 1 - step : step, e->out->parts);
+    }
 }
 
 void evaluate_result(const Evaluation *e)

@@ -178,6 +178,7 @@ static inline bool op_is(Op op, unsigned traits)
 typedef enum AttrForm {
     FORM_LIST,
     FORM_INTEGER,
+    FORM_OPTION,
     FORM_NUMBER,
     FORM_ELEMENT,
     FORM_DATA,

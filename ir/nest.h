@@ -228,6 +228,9 @@ typedef struct Repeat {
     int depth;       /* 1: in no other */
     const Var *step; /* 0 … count - 1 */
     const Var *side; /* step mod 2 */
+    Slot *alive; /* bool: once it is false at the beginning of a step, no step is made that would
+                    not be one of a pair: values end on the side where all steps would leave them;
+                    NULL: all steps are made */
 } Repeat;
 
 typedef struct Schedule { /* one function of the program, as a list of calls */

@@ -455,8 +455,13 @@ static void print_calls(Printer *printer, const Schedule *schedule, int first, i
         int names = printer->name_count;
         const char *step = name_bind(printer, repeat->step, repeat->step->name, true);
         const char *side = name_bind(printer, repeat->side, repeat->side->name, true);
-        text_print(printer->text, "%*srepeat %s = 0..%lld, side %s {\n", indent, "", step,
+        text_print(printer->text, "%*srepeat %s = 0..%lld, side %s", indent, "", step,
                    (long long)repeat->count, side);
+        if (repeat->alive) {
+            text_add(printer->text, " while ");
+            print_slot_name(printer, repeat->alive);
+        }
+        text_add(printer->text, " {\n");
         print_calls(printer, schedule, repeat->first, repeat->end, repeat);
         text_print(printer->text, "%*s}\n", indent, "");
         printer->name_count = names;

@@ -159,6 +159,7 @@ static bool parse_attribute_value(Parser *p, const AttrKey *key, const TensorTyp
     case FORM_LIST:
         return reader_list(r, &attr->lists[key->slot]);
     case FORM_INTEGER:
+    case FORM_OPTION:
         if (!reader_integer(r, &integer))
             return false;
         attr->lists[key->slot] = int_one(p->program, integer);
@@ -226,7 +227,7 @@ static bool parse_attributes(Parser *p, Op op, const TensorType *type, Attr *att
             return false;
     }
     for (int i = 0; i < count; i++)
-        if (!(seen & 1u << i))
+        if (!(seen & 1u << i) && keys[i].form != FORM_OPTION)
             return reader_error(r, r->cursor, "%s needs the attribute %s=", op_name(op),
                                 keys[i].key);
     return true;

@@ -139,6 +139,8 @@ static void print_attribute(Printer *p, const Node *node, const AttrKey *key)
 {
     const Attr *attr = &node->attr;
     IntList list = attr->lists[key->slot];
+    if (key->form == FORM_OPTION && list.count == 0)
+        return;
     if (key->form == FORM_BODY)
         text_print(p->text, "\n%*s", p->indent + 3, "");
     text_print(p->text, " %s=", key->key);
@@ -150,6 +152,7 @@ static void print_attribute(Printer *p, const Node *node, const AttrKey *key)
         text_add(p->text, "]");
         break;
     case FORM_INTEGER:
+    case FORM_OPTION:
         text_print(p->text, "%" PRId64, list.count ? list.values[0] : 0);
         break;
     case FORM_NUMBER:

@@ -12,12 +12,25 @@ Function *body_create(Program *program)
 Node *graph_scan(Function *f, Function *body, int carried, int scanned, int64_t steps, bool reverse,
                  Node *const *inputs)
 {
+    return graph_scan_while(f, body, carried, scanned, steps, reverse, -1, inputs);
+}
+
+Node *graph_scan_while(Function *f, Function *body, int carried, int scanned, int64_t steps,
+                       bool reverse, int alive, Node *const *inputs)
+{
     Attr attr = {.body = body};
     attr.lists[0] = int_one(f->program, carried);
     attr.lists[1] = int_one(f->program, scanned);
     attr.lists[2] = int_one(f->program, steps);
     attr.lists[3] = int_one(f->program, reverse);
+    if (alive >= 0)
+        attr.lists[4] = int_one(f->program, alive);
     return graph_node(f, OP_scan, body->input_count, inputs, &attr);
+}
+
+void scan_make_all_steps(Node *scan)
+{
+    scan->attr.lists[4] = (IntList){0};
 }
 
 Node *graph_result(Function *f, Node *scan, int index)
@@ -31,7 +44,8 @@ Scan node_scan(const Node *node)
     Scan scan = {.carried = (int)attr_integer(node, 0),
                  .scanned = (int)attr_integer(node, 1),
                  .steps = attr_integer(node, 2),
-                 .reverse = attr_integer(node, 3) != 0};
+                 .reverse = attr_integer(node, 3) != 0,
+                 .alive = node->attr.lists[4].count ? (int)attr_integer(node, 4) : -1};
     scan.invariant = node->in_count - scan.carried - scan.scanned;
     scan.stacked = node->attr.body->result_count - scan.carried;
     return scan;

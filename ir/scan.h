@@ -20,6 +20,10 @@
  * from the last slice to the first, and the stacks are filled from the last place on, so slice i
  * of an input and place i of a stack still belong together.
  *
+ * With while=K the scan may end early: once carried value K, a bool scalar, is false, a step leaves
+ * all carried values as they are and stacks nought. The body is built so that this is true of it;
+ * that the value is named means that such steps need not be made.
+ *
  * A body has neither states nor updates, and is one node's own: nodes never share one. */
 #ifndef INGOT_IR_SCAN_H
 #define INGOT_IR_SCAN_H
@@ -33,6 +37,7 @@ typedef struct Scan {
     int stacked;                     /* results behind the carried ones */
     int64_t steps;
     bool reverse;
+    int alive; /* the carried value without which it ends; -1: none */
 } Scan;
 
 /* A body to be filled: graph_input() for its parameters, function_add_result() for its results. */
@@ -41,6 +46,11 @@ Function *body_create(Program *program);
 /* `inputs` are as many as the body has parameters, in their order. */
 Node *graph_scan(Function *f, Function *body, int carried, int scanned, int64_t steps, bool reverse,
                  Node *const *inputs);
+/* The same, but it ends when carried value `alive` is false; -1: never. */
+Node *graph_scan_while(Function *f, Function *body, int carried, int scanned, int64_t steps,
+                       bool reverse, int alive, Node *const *inputs);
+/* From now on all steps are made: the body is about to give more than it promised for. */
+void scan_make_all_steps(Node *scan);
 Node *graph_result(Function *f, Node *scan, int index);
 
 Scan node_scan(const Node *scan);

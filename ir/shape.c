@@ -422,6 +422,8 @@ static bool check_single(const ShapeQuery *query, const AttrKey *key)
     IntList list = query->attr->lists[key->slot];
     if (key->form == FORM_INTEGER && list.count != 1)
         return shape_error(query, "%s= needs one number", key->key);
+    if (key->form == FORM_OPTION && list.count > 1)
+        return shape_error(query, "%s= needs one number, if any", key->key);
     if (key->form == FORM_MODE &&
         (list.count != 1 || list.values[0] < 0 || list.values[0] >= MODE_COUNT))
         return shape_error(query, "%s= needs one of the modes", key->key);

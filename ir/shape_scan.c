@@ -68,6 +68,22 @@ static bool check_results(const ShapeQuery *query)
     return true;
 }
 
+/* What may end it must be a truth value that is carried. */
+static bool check_while(const ShapeQuery *query)
+{
+    IntList alive = query->attr->lists[4];
+    int64_t carried = query->attr->lists[0].values[0];
+    if (alive.count == 0)
+        return true;
+    if (alive.values[0] < 0 || alive.values[0] >= carried)
+        return shape_error(query, "while=%" PRId64 " is none of %" PRId64 " carried values",
+                           alive.values[0], carried);
+    const TensorType *type = &query->in[alive.values[0]]->type, truth = type_scalar(TYPE_BOOL);
+    return type_equal(type, &truth) ||
+           shape_error(query, "while=%" PRId64 " names %s, not a truth value", alive.values[0],
+                       shape_text(query, type));
+}
+
 bool shape_scan(const ShapeQuery *query, TensorType *result)
 {
     const IntList *lists = query->attr->lists;
@@ -84,7 +100,7 @@ bool shape_scan(const ShapeQuery *query, TensorType *result)
         return shape_error(query,
                            "carried=%" PRId64 " and scanned=%" PRId64 " do not fit %d inputs",
                            carried, scanned, query->in_count);
-    return check_parameters(query) && check_results(query);
+    return check_while(query) && check_parameters(query) && check_results(query);
 }
 
 bool shape_result(const ShapeQuery *query, TensorType *result)

@@ -56,6 +56,7 @@ static uint64_t hash_attribute(uint64_t hash, const Node *node, const AttrKey *k
     switch (key->form) {
     case FORM_LIST:
     case FORM_INTEGER:
+    case FORM_OPTION:
     case FORM_MODE:
         for (int i = 0; i < attr->lists[key->slot].count; i++)
             hash = mix(hash, (uint64_t)attr->lists[key->slot].values[i]);
@@ -83,6 +84,7 @@ static bool attribute_equal(const Node *a, const Node *b, const AttrKey *key)
     switch (key->form) {
     case FORM_LIST:
     case FORM_INTEGER:
+    case FORM_OPTION:
     case FORM_MODE:
         return int_list_equal(a->attr.lists[key->slot], b->attr.lists[key->slot]);
     case FORM_NUMBER:

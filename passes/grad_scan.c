@@ -288,7 +288,8 @@ void gradient_scan(Function *f, Node *y, Node *dy, Node *dx[])
                   .wanted = ARENA_ARRAY(arena, Node *, body->input_count),
                   .gradients = ARENA_ARRAY(arena, Node *, body->input_count)};
     int *positions = ARENA_ARRAY(arena, int, body->input_count);
-    (void)dy; /* a tuple has none: its values have */
+    (void)dy;               /* a tuple has none: its values have */
+    scan_make_all_steps(y); /* what is kept of a step that is not made would be missing */
     find_dependence(&b);
     copy_body(&b);
     if (!differentiate_body(&b))

@@ -21,6 +21,9 @@
  * computed from; alone it is better off in the loop, where everything is near. A value that is only
  * needed outside must be stacked for it: the stack takes the place of what the loop had given.
  *
+ * Of a scan that may end early only what is the same in each step is taken out: nobody knows how
+ * many steps there will be.
+ *
  * How an operation is done for all steps at once is batch.c's. One scan is either lightened before
  * or behind in one go; the pass is repeated. */
 #include "passes/batch.h"
@@ -46,6 +49,7 @@ typedef struct Hoist {
     Function *f, *body;
     Node *scan;
     int64_t steps;
+    bool all_steps; /* are made */
     Arena *arena;
     Node **nodes; /* of the body, as they were when it began */
     int count;
@@ -104,6 +108,7 @@ static Hoist hoist_create(Function *f, Node *scan, Arena *arena)
                .body = body,
                .scan = scan,
                .steps = node_scan(scan).steps,
+               .all_steps = node_scan(scan).alive < 0,
                .arena = arena,
                .nodes = ARENA_ARRAY(arena, Node *, body->node_count),
                .count = body->node_count};
@@ -179,7 +184,7 @@ static bool mark_before(const Hoist *h)
         Info *info = info_of(node);
         for (int j = 0; j < node->in_count; j++)
             info->possible = info->possible && info_of(node->in[j])->possible;
-        info->worth = worth_before(node);
+        info->worth = worth_before(node) && (h->all_steps || info->when == ALWAYS_SAME);
         any = any || info->worth;
     }
     for (int i = h->count - 1; i >= 0; i--) {
@@ -400,6 +405,8 @@ static void make_behind(const Hoist *h)
 static bool hoist_behind(Function *f, Node *scan, Arena *arena)
 {
     Hoist h = hoist_create(f, scan, arena);
+    if (!h.all_steps)
+        return false;
     h.edit = scan_edit_begin(f, scan);
     mark_possible(&h);
     if (!choose_behind(&h))

@@ -37,6 +37,20 @@ void lower_store(Lowering *l, Node *node, Slot *to)
     kernel_end(l, axes_loops(l, &axes, stmt_store(l->arena, STORE_SET, target, offset, value)));
 }
 
+void lower_fill(Lowering *l, Slot *slot, const TensorType *type, double value)
+{
+    kernel_begin(l, NULL, "fill");
+    Axes axes = {0};
+    Coordinates at = axes_of_type(l, &axes, type);
+    Buffer *target = lower_argument(l, slot);
+    target->written = true;
+    l->kernel->element_steps = type_elements(type);
+    kernel_end(l,
+               axes_loops(l, &axes,
+                          stmt_store(l->arena, STORE_SET, target, lower_offset(l->arena, type, &at),
+                                     expr_number(l->arena, type->element, value))));
+}
+
 void lower_copy(Lowering *l, Slot *from, Slot *to)
 {
     kernel_begin(l, NULL, "copy");

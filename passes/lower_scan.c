@@ -9,7 +9,10 @@
  * The body is lowered like a function, into the same list of calls. Its parameters and results are
  * parts of larger slots: of a scanned input or a stack the slice that the step's number gives, of a
  * carried value one of two places, which change sides each step. What a step reads is therefore
- * never what it writes, in whatever order its kernels run. */
+ * never what it writes, in whatever order its kernels run.
+ *
+ * Stacks of a scan that may end early are nought at first. It ends where an even number of steps is
+ * left, so that carried values are found on the same side as after all steps. */
 #include "ir/scan.h"
 #include "passes/lowering.h"
 
@@ -102,11 +105,14 @@ static void choose_stacks(ScanLowering *s)
     s->stacks = ARENA_ARRAY(l->arena, Slot *, s->scan.stacked + 1);
     for (int i = 0; i < s->scan.stacked; i++) {
         const Node *member = member_of(s, s->scan.carried + i);
+        TensorType type = scan_result_type(s->node, s->scan.carried + i);
         if (member && l->destinations[member->id].count)
             s->stacks[i] = l->destinations[member->id].slots[0];
         else
-            s->stacks[i] = lower_add_slot(l, SLOT_TEMPORARY, arena_print(l->arena, "stack.%d", i),
-                                          scan_result_type(s->node, s->scan.carried + i));
+            s->stacks[i] =
+                lower_add_slot(l, SLOT_TEMPORARY, arena_print(l->arena, "stack.%d", i), type);
+        if (s->scan.alive >= 0)
+            lower_fill(l, s->stacks[i], &type, 0);
     }
 }
 
@@ -172,6 +178,13 @@ static void lower_body(ScanLowering *s)
     l->inner = NULL;
 }
 
+/* What a step asks before it begins. */
+static Slot *alive_of(const ScanLowering *s)
+{
+    TensorType truth = type_scalar(TYPE_BOOL);
+    return s->scan.alive < 0 ? NULL : side_of(s, s->scan.alive, &truth, false);
+}
+
 static void add_repeat(const ScanLowering *s)
 {
     Schedule *schedule = s->l->schedule;
@@ -184,7 +197,8 @@ static void add_repeat(const ScanLowering *s)
                                                            .count = s->scan.steps,
                                                            .depth = s->body.depth,
                                                            .step = s->body.step,
-                                                           .side = s->body.side};
+                                                           .side = s->body.side,
+                                                           .alive = alive_of(s)};
 }
 
 /* Readers find a result where the loop has left it; where the function wants it, it is copied. */

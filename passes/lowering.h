@@ -111,6 +111,8 @@ void lower_function(Lowering *l);
 /* A kernel that stores the value of any node. */
 void lower_store(Lowering *l, Node *node, Slot *to);
 void lower_copy(Lowering *l, Slot *from, Slot *to);
+/* A kernel that sets all elements to a number. */
+void lower_fill(Lowering *l, Slot *slot, const TensorType *type, double value);
 
 /* ---- kernels (lower_kernel.c) ---- */
 

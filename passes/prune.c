@@ -45,7 +45,8 @@ static int count_inputs(const ScanEdit *edit)
     return count;
 }
 
-/* From the results that are read; a carried value is needed when its parameter is, too. */
+/* From the results that are read, and what may end the scan; a carried value is needed when its
+ * parameter is, too. */
 static void drop_unneeded(Pruner *p)
 {
     ScanEdit *edit = p->edit;
@@ -54,6 +55,8 @@ static void drop_unneeded(Pruner *p)
         if (port->value && scan_result_is_read(edit->f, edit->old, port->old))
             p->needed[port->value->id] = true;
     }
+    if (edit->alive)
+        p->needed[edit->alive->parameter->id] = true;
     for (bool more = true; more;) {
         more = false;
         mark_needed(p);

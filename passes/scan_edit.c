@@ -25,13 +25,15 @@ ScanEdit *scan_edit_begin(Function *f, Node *node)
                        .reverse = scan.reverse};
     for (int i = 0; i < node->in_count; i++) {
         bool carried = i < scan.carried, scanned = !carried && i < scan.carried + scan.scanned;
-        add_port(edit, (Port){.kind = carried   ? PORT_CARRIED
-                                      : scanned ? PORT_SCANNED
-                                                : PORT_INVARIANT,
-                              .parameter = edit->body->inputs[i],
-                              .given = node_resolve(node->in[i]),
-                              .value = carried ? edit->body->results[i].node : NULL,
-                              .old = carried ? i : -1});
+        Port *port = add_port(edit, (Port){.kind = carried   ? PORT_CARRIED
+                                                   : scanned ? PORT_SCANNED
+                                                             : PORT_INVARIANT,
+                                           .parameter = edit->body->inputs[i],
+                                           .given = node_resolve(node->in[i]),
+                                           .value = carried ? edit->body->results[i].node : NULL,
+                                           .old = carried ? i : -1});
+        if (i == scan.alive)
+            edit->alive = port;
     }
     for (int i = scan.carried; i < edit->body->result_count; i++)
         add_port(edit,
@@ -92,6 +94,22 @@ static int take_ports(ScanEdit *edit, PortKind kind, Node **given)
     return count;
 }
 
+/* Which carried value of the new scan the old one's is; -1 when it has gone: it was always true, or
+ * always false. */
+static int alive_index(const ScanEdit *edit)
+{
+    int index = 0;
+    for (int i = 0; i < edit->count; i++) {
+        const Port *port = edit->ports[i];
+        if (port->kind != PORT_CARRIED || port->dropped)
+            continue;
+        if (port == edit->alive)
+            return index;
+        index++;
+    }
+    return -1;
+}
+
 void scan_edit_finish(ScanEdit *edit)
 {
     Function *f = edit->f, *body = edit->body;
@@ -107,7 +125,8 @@ void scan_edit_finish(ScanEdit *edit)
     function_clean(body);
     edit->scan = NULL;
     if (body->result_count) {
-        edit->scan = graph_scan(f, body, carried, scanned, edit->steps, edit->reverse, given);
+        edit->scan = graph_scan_while(f, body, carried, scanned, edit->steps, edit->reverse,
+                                      alive_index(edit), given);
         edit->scan->name = edit->old->name;
     }
     for (int kind = PORT_CARRIED; kind <= PORT_STACKED; kind++)

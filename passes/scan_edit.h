@@ -30,6 +30,7 @@ typedef struct ScanEdit {
     Function *body;
     int64_t steps;
     bool reverse;
+    Port *alive; /* carried: without it the scan ends; NULL: none */
     Node *old;
     Port **ports;
     int count, capacity;

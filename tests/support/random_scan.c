@@ -12,6 +12,8 @@ typedef struct Draft {
     Node *inputs[ITEM_LIMIT];
     int64_t steps;
     int carried, scanned;
+    int alive; /* the carried value without which it ends; -1: none */
+    Node *go;  /* in the body: whether there is a next step */
 } Draft;
 
 /* In a body it is an invariant of the scan. */
@@ -70,6 +72,33 @@ static void add_scanned(Draft *draft)
     add_parameter(draft, item.node, &slice, item.bound, item.exact);
 }
 
+/* A truth value is carried that becomes false when data say so. */
+static void add_alive(Draft *draft)
+{
+    TensorType truth = type_scalar(TYPE_BOOL);
+    draft->alive = draft->carried++;
+    add_parameter(draft, graph_scalar(draft->outer->f, TYPE_BOOL, 1), &truth, 1, true);
+}
+
+static void add_go(Draft *draft)
+{
+    TensorType truth = type_scalar(TYPE_BOOL);
+    draft->scanned++;
+    add_parameter(draft, new_input(draft->outer, TYPE_BOOL, 1, &draft->steps), &truth, 1, true);
+    draft->go = draft->inner->f->inputs[draft->inner->f->input_count - 1];
+}
+
+/* What a step gives that need not be made. */
+static Node *while_alive(Draft *draft, Node *value, Node *otherwise)
+{
+    Function *f = draft->inner->f;
+    if (draft->alive < 0)
+        return value;
+    if (!otherwise)
+        otherwise = graph_scalar(f, value->type.element, 0);
+    return graph_select(f, f->inputs[draft->alive], value, otherwise);
+}
+
 /* What comes out of a step must be no wilder than what went in, nor may its error grow from step to
  * step. */
 static Node *next_value(Draft *draft, Node *carried)
@@ -97,13 +126,17 @@ static int choose_results(Draft *draft, const Item **stacked)
 {
     Maker *m = draft->inner;
     int count = 0;
-    for (int i = 0; i < draft->carried; i++)
-        function_add_result(m->f, NULL, next_value(draft, m->f->inputs[i]));
+    for (int i = 0; i < draft->carried; i++) {
+        Node *now = m->f->inputs[i];
+        Node *next = i == draft->alive ? graph_binary(m->f, OP_and, now, draft->go)
+                                       : while_alive(draft, next_value(draft, now), now);
+        function_add_result(m->f, NULL, next);
+    }
     for (int i = m->item_count - 1; i >= 0 && count < KIND_LIMIT; i--) {
         if (!chance(m, 40) || type_elements(&m->items[i].node->type) * draft->steps > SMALL ||
             m->items[i].node->type.rank + 1 >= RANK_LIMIT - 1)
             continue;
-        function_add_result(m->f, NULL, m->items[i].node);
+        function_add_result(m->f, NULL, while_alive(draft, m->items[i].node, NULL));
         stacked[count++] = &m->items[i];
     }
     return count;
@@ -114,11 +147,11 @@ static void enter_results(Draft *draft, const Item *const *stacked)
     Maker *m = draft->outer, *inner = draft->inner;
     Function *body = inner->f;
     function_clean(body);
-    Node *scan = graph_scan(m->f, body, draft->carried, draft->scanned, draft->steps, chance(m, 40),
-                            draft->inputs);
+    Node *scan = graph_scan_while(m->f, body, draft->carried, draft->scanned, draft->steps,
+                                  chance(m, 40), draft->alive, draft->inputs);
     for (int i = 0; i < body->result_count; i++) {
         const Item *item = i < draft->carried ? NULL : stacked[i - draft->carried];
-        if (item || chance(m, 60))
+        if (i != draft->alive && (item || chance(m, 60)))
             enter(m, graph_result(m->f, scan, i), item ? item->bound : 1, item && item->exact);
     }
 }
@@ -135,10 +168,15 @@ void step_scan(Maker *m)
     *draft->inner = (Maker){.f = body_create(m->f->program), .draft = draft};
     draft->inner->random = random_next(&m->random);
     draft->steps = pick(m, 1, STEP_LIMIT);
+    draft->alive = -1;
     for (int64_t i = pick(m, 0, KIND_LIMIT); i > 0; i--)
         add_carried(draft);
+    if (chance(m, 30))
+        add_alive(draft);
     for (int64_t i = pick(m, 0, KIND_LIMIT); i > 0; i--)
         add_scanned(draft);
+    if (draft->alive >= 0)
+        add_go(draft);
     if (draft->inner->item_count == 0)
         return;
     random_steps(draft->inner, pick(m, 1, BODY_STEPS));

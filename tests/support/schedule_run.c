@@ -68,13 +68,24 @@ static bool run_call(const Run *run, const Call *call, const Step *step)
     return right;
 }
 
+/* See Repeat: it ends on the side where all steps would have ended. */
+static bool goes_on(const Run *run, const Step *step)
+{
+    const Repeat *repeat = step->repeat;
+    if (step->number == repeat->count)
+        return false;
+    if (!repeat->alive || step->number % 2 != repeat->count % 2)
+        return true;
+    return *(const uint8_t *)slot_memory(run, repeat->alive, step) != 0;
+}
+
 static bool run_calls(const Run *run, int first, int end, const Step *outer)
 {
     bool right = true;
     for (int i = first; i < end && right;) {
         const Repeat *repeat = schedule_repeat_at(run->schedule, i, outer ? outer->repeat : NULL);
         Step step = {.repeat = repeat, .outer = outer};
-        for (; repeat && right && step.number < repeat->count; step.number++)
+        for (; repeat && right && goes_on(run, &step); step.number++)
             right = run_calls(run, repeat->first, repeat->end, &step);
         if (!repeat)
             right = run_call(run, &run->schedule->calls[i], outer);

@@ -276,7 +276,7 @@ static void add_loop(Arena *arena, Schedule *schedule, uint32_t *seed, int depth
     schedule->repeats = arena_grow(arena, schedule->repeats, schedule->repeat_count,
                                    &schedule->repeat_capacity, sizeof *schedule->repeats);
     schedule->repeats[schedule->repeat_count++] =
-        (Repeat){first, schedule->call_count, STEPS, depth, step, side};
+        (Repeat){first, schedule->call_count, STEPS, depth, step, side, NULL};
     Slot *last = add_part(arena, sides, bytes, affine_number(STEPS % 2 * bytes));
     add_step(arena, schedule, seed, last,
              add_slot(arena, schedule, SLOT_TEMPORARY, 0, 1 + pick(seed, 100)));
