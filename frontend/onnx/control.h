@@ -10,9 +10,10 @@ const Onnx__GraphProto *onnx_graph(OnnxOp *op, const char *name);
 bool onnx_known(OnnxOp *op, const OnnxValue *value, int64_t *number);
 /* A tensor of one element as a scalar. */
 Node *onnx_one(OnnxOp *op, Function *f, Node *x);
-/* A scan of the body; `given` are nodes of op->f for its own parameters. */
+/* A scan of the body; `given` are nodes of op->f for its own parameters. `alive`: see
+ * graph_scan_while(). */
 Node *onnx_scan(OnnxOp *op, OnnxBody *body, int carried, int scanned, int64_t steps, bool reverse,
-                Node *const *given);
+                int alive, Node *const *given);
 /* What is stacked of such tensors in no step at all. */
 Node *onnx_empty_stack(OnnxOp *op, const TensorType *type);
 

@@ -5,7 +5,8 @@
  *   - until the condition is false, when that depends on nothing but constants and what is computed
  *     of them from turn to turn (loop_count.c);
  *   - when it depends on data, as often as it can be at most. A truth value is carried along: once
- *     it is false the carried values stay as they are, and stacks are filled up with nought.
+ *     it is false the carried values stay as they are, and stacks are filled up with nought. So the
+ *     scan ends then.
  *
  *         alive, count, v  ←  alive & condition, count + alive, alive ? body(v) : v
  *
@@ -169,7 +170,8 @@ static void make_scan(Loop *l)
     for (int i = l->ends_by_data ? l->carried : 0; i < l->carried + l->stacked; i++)
         function_add_result(l->body->f, NULL, l->nodes[i + 1]);
     given.nodes[given.count++] = graph_iota(op->f, TYPE_I64, 1, &l->turns, 0);
-    Node *scan = onnx_scan(op, l->body, l->carried + extra, 1, l->turns, false, given.nodes);
+    Node *scan = onnx_scan(op, l->body, l->carried + extra, 1, l->turns, false,
+                           extra ? l->carried : -1, given.nodes);
     Node *length = scan && extra ? graph_result(op->f, scan, l->carried + 1) : NULL;
     for (int i = 0; i < op->out_count; i++) {
         bool is_stack = i >= l->carried;

@@ -176,8 +176,9 @@ void onnx_build_scan(OnnxOp *op)
         types[i] = i < s.carried ? s.given[i]->type : scan_slice_type(&s.given[i]->type);
     if (!build_body(&s, types, false))
         return;
-    Node *scan =
-        s.steps ? onnx_scan(op, s.body, s.carried, s.scanned, s.steps, s.reverse, s.given) : NULL;
+    Node *scan = s.steps
+                     ? onnx_scan(op, s.body, s.carried, s.scanned, s.steps, s.reverse, -1, s.given)
+                     : NULL;
     if (scan || !s.steps)
         give_results(&s, scan, out_axes, out_directions);
     else

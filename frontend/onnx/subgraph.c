@@ -95,13 +95,13 @@ Node *const *onnx_body_captured(const OnnxBody *body, int *count)
 }
 
 Node *onnx_scan(OnnxOp *op, OnnxBody *body, int carried, int scanned, int64_t steps, bool reverse,
-                Node *const *given)
+                int alive, Node *const *given)
 {
     int own = body->f->input_count - body->scope->captured_count;
     Node **inputs = ARENA_ARRAY(op->arena, Node *, body->f->input_count);
     for (int i = 0; i < body->f->input_count; i++)
         inputs[i] = i < own ? given[i] : body->scope->captured[i - own];
-    return graph_scan(op->f, body->f, carried, scanned, steps, reverse, inputs);
+    return graph_scan_while(op->f, body->f, carried, scanned, steps, reverse, alive, inputs);
 }
 
 Node *onnx_empty_stack(OnnxOp *op, const TensorType *type)
