@@ -160,11 +160,31 @@ static bool check_counts(OnnxOp *op)
     return true;
 }
 
-/* Lengths that depend on data are for operators that say so; see onnx_out_length(). */
+/* Sequences, optionals and lengths that depend on data are for rows that say so. */
+static bool check_inputs(OnnxOp *op)
+{
+    for (int i = 0; i < op->in_count; i++) {
+        const OnnxValue *in = op->in[i];
+        if (!in)
+            continue;
+        if (in->is_sequence && !(op->row->types & LISTS))
+            return onnx_error(op, "input %d, \"%s\", is a sequence, not a tensor", i, in->name);
+        if (in->is_empty && i < op->row->least_in && !(op->row->types & LISTS))
+            return onnx_error(op, "input %d, \"%s\", is an optional without value", i, in->name);
+        if (in->length && !(op->row->types & LENGTHS))
+            return onnx_error(
+                op,
+                "the length of input %d, \"%s\", depends on data: such a tensor can be "
+                "an output of the model, but %s cannot read it",
+                i, in->name, op->row->name);
+    }
+    return true;
+}
+
 static void run_row(OnnxOp *op)
 {
     op->own_nodes = op->f->node_count;
-    if (check_counts(op))
+    if (check_counts(op) && check_inputs(op))
         op->row->build(op);
     check_attributes(op);
     for (int i = 0; !op->failed && i < op->out_count; i++)

@@ -239,6 +239,19 @@ void onnx_out_length(OnnxOp *op, int i, Node *node, Node *length, int axis)
     }
 }
 
+void onnx_keep_length(OnnxOp *op, const int64_t *order)
+{
+    const OnnxValue *in = op->in[0];
+    if (!in || !in->length || op->out_count < 1)
+        return;
+    int axis = in->length_axis;
+    for (int j = 0; order && op->out[0].node && j < op->out[0].node->type.rank; j++)
+        if (order[j] == in->length_axis)
+            axis = j;
+    op->out[0].length = in->length;
+    op->out[0].length_axis = axis;
+}
+
 void onnx_out_sequence(OnnxOp *op, int i, OnnxValue **items, int count)
 {
     if (i < op->out_count)

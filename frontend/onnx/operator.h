@@ -53,9 +53,13 @@ typedef struct OnnxValue {
     int length_axis;
 } OnnxValue;
 
+/* What a row takes. Without LISTS every input is a tensor; without LENGTHS each is as long as its
+ * type says. Others are refused before its builder is called. */
 typedef enum OnnxTypes {
-    RAW,  /* element types arrive as they are */
-    WIDE, /* half floats arrive as f32 and go back */
+    RAW = 0,     /* element types arrive as they are */
+    WIDE = 1,    /* half floats arrive as f32 and go back */
+    LISTS = 2,   /* sequences and optionals come in, too */
+    LENGTHS = 4, /* so do tensors whose length depends on data: see onnx_keep_length() */
 } OnnxTypes;
 
 typedef void OnnxBuild(OnnxOp *op);
@@ -66,7 +70,7 @@ typedef struct OnnxOperator {
     const char *domain, *name;
     int since, until; /* versions of the operator set */
     int least_in, most_in, most_out;
-    OnnxTypes types;
+    unsigned types; /* of OnnxTypes */
     OnnxBuild *build;
     int detail; /* what tells the members of a family apart: mostly an Op */
 } OnnxOperator;
@@ -133,6 +137,9 @@ bool onnx_in_number(OnnxOp *op, int i, const char *what, double *value);
 void onnx_out(OnnxOp *op, int i, Node *node);
 /* A result whose axis `axis` really is `length` (an i64 scalar) long. */
 void onnx_out_length(OnnxOp *op, int i, Node *node, Node *length, int axis);
+/* Where the length of input 0 depends on data, so does that of result 0, along the same axis; with
+ * `order`, along the one that axis order[j] of the input becomes. */
+void onnx_keep_length(OnnxOp *op, const int64_t *order);
 void onnx_out_sequence(OnnxOp *op, int i, OnnxValue **items, int count);
 /* Does anybody want result i? */
 bool onnx_wants(const OnnxOp *op, int i);

@@ -9,6 +9,7 @@ void onnx_build_unary(OnnxOp *op)
 {
     onnx_ignore(op, "consumed_inputs");
     onnx_out(op, 0, graph_unary(op->f, (Op)op->row->detail, onnx_in(op, 0)));
+    onnx_keep_length(op, NULL);
 }
 
 /* Before version 7 the second operand is broadcast only when asked, from axis `axis` on. */
@@ -206,6 +207,7 @@ void onnx_build_cast(OnnxOp *op)
         return;
     }
     onnx_out(op, 0, graph_cast(op->f, onnx_in(op, 0), element));
+    onnx_keep_length(op, NULL);
 }
 
 /* Integers of one size wrap into each other, which keeps their bits; so do bool and u8, which holds

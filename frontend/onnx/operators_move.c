@@ -20,6 +20,7 @@ void onnx_build_transpose(OnnxOp *op)
         order[i] = !said ? type->rank - 1 - i : given[i] < 0 ? given[i] + type->rank : given[i];
     if (onnx_axes(op, order, type->rank, type->rank, sorted))
         onnx_out(op, 0, onnx_in_ordered(op, 0, order));
+    onnx_keep_length(op, order);
 }
 
 void onnx_build_concat(OnnxOp *op)
