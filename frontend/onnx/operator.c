@@ -449,7 +449,8 @@ Node *onnx_scalar(OnnxOp *op, ElementType element, double value)
 Node *onnx_list(OnnxOp *op, int count, const int64_t *values)
 {
     int64_t length = count, *data = ARENA_ARRAY(op->arena, int64_t, count);
-    memcpy(data, values, (size_t)count * sizeof *values);
+    if (count)
+        memcpy(data, values, (size_t)count * sizeof *values);
     return graph_constant(op->f, type_make(TYPE_I64, 1, &length), data);
 }
 
