@@ -263,6 +263,8 @@ static bool find_pair(Network *network, const LossTerm *term, Pair *pair)
         return json_error(term->prediction,
                           "\"%s\" holds whole numbers; a prediction comes first, then its target",
                           term->prediction->text);
+    pair->prediction = graph_cast(network->builder.f, pair->prediction,
+                                  element_computed(pair->prediction->type.element));
     if (term->kind == LOSS_SOFTMAX_CROSS_ENTROPY)
         return refuse_probabilities(network, term, pair->prediction) &&
                check_labels(network, term, pair->prediction, pair->target);
