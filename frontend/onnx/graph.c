@@ -186,6 +186,7 @@ static void run_row(OnnxOp *op)
     op->own_nodes = op->f->node_count;
     if (check_counts(op) && check_inputs(op))
         op->row->build(op);
+    onnx_narrow_results(op);
     check_attributes(op);
     for (int i = 0; !op->failed && i < op->out_count; i++)
         op->failed = op->proto->output[i][0] && has_failed(&op->out[i]);

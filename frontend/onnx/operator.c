@@ -110,10 +110,39 @@ Node *onnx_value_node(OnnxReader *reader, Function *f, OnnxValue *value, const i
     return order ? graph_transpose(f, node, order) : node;
 }
 
+/* Does the operator compute with what it is given in half precision, and so in f32? */
+static bool widens(const OnnxOp *op, ElementType element)
+{
+    return op->row && op->row->types == WIDE && element_is_storage(element);
+}
+
 static Node *widened(OnnxOp *op, Node *x)
 {
-    (void)op;
-    return x;
+    if (!x || !widens(op, x->type.element))
+        return x;
+    if (op->half < 0)
+        op->half = (int)x->type.element;
+    return graph_cast(op->f, x, TYPE_F32);
+}
+
+/* Of an input as the builder sees it. */
+static const TensorType *widened_type(const OnnxOp *op, const TensorType *type)
+{
+    if (!widens(op, type->element))
+        return type;
+    TensorType *wide = ARENA_NEW(op->arena, TensorType);
+    *wide = *type;
+    wide->element = TYPE_F32;
+    return wide;
+}
+
+void onnx_narrow_results(OnnxOp *op)
+{
+    for (int i = 0; op->half >= 0 && !op->keep_float && i < op->out_count; i++) {
+        Node *node = op->out[i].node;
+        if (node && node->type.element == TYPE_F32)
+            op->out[i].node = graph_cast(op->f, node, (ElementType)op->half);
+    }
 }
 
 Node *onnx_in(OnnxOp *op, int i)
@@ -134,9 +163,9 @@ const TensorType *onnx_in_type(const OnnxOp *op, int i)
 {
     if (!onnx_has_in(op, i) || op->in[i]->is_sequence)
         return NULL;
-    return op->in[i]->node     ? &op->in[i]->node->type
-           : op->in[i]->weight ? &op->in[i]->weight->type
-                               : NULL;
+    if (op->in[i]->node)
+        return widened_type(op, &op->in[i]->node->type);
+    return op->in[i]->weight ? widened_type(op, &op->in[i]->weight->type) : NULL;
 }
 
 const Value *onnx_in_value(OnnxOp *op, int i)
@@ -145,10 +174,13 @@ const Value *onnx_in_value(OnnxOp *op, int i)
     if (!type || type_elements(type) > VALUE_LIMIT)
         return NULL;
     const Node *node = op->in[i]->node;
+    const OnnxWeight *weight = op->in[i]->weight;
     if (node && node->op != OP_constant)
         return NULL;
     Value *value = ARENA_NEW(op->arena, Value);
-    *value = value_read(op->arena, *type, node ? node->attr.data : op->in[i]->weight->data);
+    *value = value_read(op->arena, node ? node->type : weight->type,
+                        node ? node->attr.data : weight->data);
+    value->type = *type; /* f16 in f32 are the same numbers */
     return value;
 }
 

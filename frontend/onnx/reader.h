@@ -93,6 +93,10 @@ bool onnx_add_results(OnnxReader *reader, OnnxScope *scope);
 /* The node of a value in function `f`, weights made nodes there. */
 Node *onnx_value_node(OnnxReader *reader, Function *f, OnnxValue *value, const int64_t *order);
 
+/* operator.c: when a WIDE operator was given half floats, its results of f32 go back to them,
+ * unless the builder says that they stay. */
+void onnx_narrow_results(OnnxOp *op);
+
 /* fold.c: nodes from `first` on that come of constants alone are computed; the outputs of `op`
  * become constants where they do. */
 void onnx_fold(OnnxOp *op, int first);

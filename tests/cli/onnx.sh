@@ -24,6 +24,20 @@ holds 'inspect' "$INGOT" inspect residual.onnx --dim N=2
 matches 'inspect names nodes' "$out" '^stem +Conv +f32\[2,8,8,8\] +216 +27,648$'
 holds 'a library' "$INGOT" build residual.onnx --emit=static -o residual
 
+# --- half precision and unsigned integers ---
+cp "$models/half/model.onnx" half.onnx
+holds 'build in half precision' "$INGOT" build half.onnx --batch=5 -o half
+holds 'infer in half precision' ./half infer --input x="$models/half/in_x.npy" --input counts="$models/half/in_counts.npy" \
+    --output halves
+for output in y large; do # behind headers that may differ
+    size=$([ $output = y ] && echo 80 || echo 120)
+    is "$output.npy" "$(tail -c $size halves/$output.npy | od -An -tx1)" \
+        "$(tail -c $size "$models/half/out_$output.npy" | od -An -tx1)"
+done
+holds 'a library in half precision' "$INGOT" build half.onnx --emit=object -o half
+is 'what its header says' "$(grep -c 'uint16_t\[1\]\[8\], bits of f16' half.h)" 2
+matches 'and explains' "$(grep 'binary16' half.h)" 'A uint16_t that is "bits of f16" holds an IEEE binary16'
+
 # --- several sizes, one program ---
 cp "$models/tokens/model.onnx" tokens.onnx
 holds 'several sizes' "$INGOT" check tokens.onnx --batch=1,2 --dim length=2,3

@@ -202,3 +202,30 @@ save("tokens",
       node("ReduceMax", ["t2"], ["t3"], axes=[1], keepdims=0), node("MatMul", ["t3", "out.weight"], ["score"])],
      [floats("words", "batch", "length", 4)], [floats("score", "batch", 2)],
      [weight("in.weight", 4, 6), weight("out.weight", 6, 2)], {"words": normal(5, 3, 4)})
+
+
+# Half precision: computed with, moved, in two formats; and unsigned integers, beyond what signed ones hold.
+def half(name, *shape):
+    return numpy_helper.from_array((random.standard_normal(shape) / 2).astype(np.float16), name)
+
+
+F16, BF16, U16, U32, U64 = (TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.UINT16, TensorProto.UINT32,
+                            TensorProto.UINT64)
+save("half",
+     [node("Gemm", ["x", "w", "b"], ["g"], "dense"), node("Relu", ["g"], ["r"]),
+      node("Slice", ["x", "from", "to", "columns"], ["part"]),
+      node("Concat", ["r", "part"], ["y"], axis=1),
+      node("Cast", ["x"], ["brain"], to=BF16), node("Cast", ["brain"], ["rounded"], to=FLOAT),
+      node("Cast", ["counts"], ["wide"], to=U32), node("Mul", ["wide", "wide"], ["squares"]),
+      node("Div", ["squares", "seven"], ["parts"]), node("Max", ["parts", "seven"], ["most"]),
+      node("Cast", ["most"], ["long"], to=U64), node("Mul", ["long", "huge"], ["large"]),
+      node("Greater", ["large", "half"], ["above"])],
+     [tensor(F16, "x", ["batch", 8]), tensor(U16, "counts", ["batch", 3])],
+     [tensor(F16, "y", ["batch", 8]), floats("rounded", "batch", 8), tensor(U32, "most", ["batch", 3]),
+      tensor(U64, "large", ["batch", 3]), tensor(BOOL, "above", ["batch", 3])],
+     [half("w", 8, 6), half("b", 6), *[numpy_helper.from_array(np.array([v]), n) for n, v in [("from", 2), ("to", 4), ("columns", 1)]],
+      numpy_helper.from_array(np.array(7, np.uint32), "seven"),
+      numpy_helper.from_array(np.array(2**40 + 1, np.uint64), "huge"),
+      numpy_helper.from_array(np.array(2**63, np.uint64), "half")],
+     {"x": normal(5, 8).astype(np.float16),
+      "counts": random.integers(0, 2**16, (5, 3)).astype(np.uint16)})

@@ -3,6 +3,8 @@
 
 #include "runtime/convert.h"
 #include "runtime/dataset.h"
+#include "runtime/element.h"
+#include "runtime/infer_output.h"
 #include "runtime/number.h"
 #include "runtime/tensor_file_csv.h"
 
@@ -471,4 +473,43 @@ Test(runtime_data, cut_files_never_crash)
         cr_assert_not(tensor_file_open(&tensor, "part", &failure), "%zu", length);
     }
     free(bytes);
+}
+
+/* .npy has no bf16: 300 rows of it, more than are converted at once, come back as f32. */
+Test(runtime_data, short_floats_are_written)
+{
+    enter_folder();
+    enum { ROWS = 300 };
+    static const int64_t dims[] = {ROWS, 2};
+    static const int32_t types[] = {INGOT_BF16, INGOT_F16}, written[] = {INGOT_F32, INGOT_F16};
+    uint16_t bits[2 * ROWS];
+    for (int i = 0; i < 2 * ROWS; i++)
+        bits[i] = (uint16_t)(0x3c00 + i * 7);
+    for (int t = 0; t < 2; t++) {
+        IngotTensor tensor = {.name = "y",
+                              .dims = dims,
+                              .bytes = sizeof bits,
+                              .rank = 2,
+                              .type = types[t],
+                              .batched = 1};
+        IngotFunction function = {
+            .name = "infer", .outputs = &tensor, .output_count = 1, .batch = ROWS};
+        InferOutputs outputs;
+        Failure failure = {""};
+        TensorFile file;
+        cr_assert(infer_outputs_begin(&outputs, &function, ".", 0, ROWS, &failure));
+        cr_assert(infer_outputs_add(&outputs, (void *[]){bits}, ROWS, &failure));
+        cr_assert(infer_outputs_finish(&outputs, &failure), "%s", failure.text);
+        infer_outputs_end(&outputs);
+        cr_assert(tensor_file_open(&file, "y.npy", &failure), "%s", failure.text);
+        cr_assert(file.type == written[t] && file.elements == 2 * ROWS);
+        for (int i = 0; i < 2 * ROWS; i++) {
+            double was, is;
+            convert_elements(&bits[i], types[t], &was, INGOT_F64, 1);
+            convert_elements(file.data + i * ingot_element_bytes(file.type), file.type, &is,
+                             INGOT_F64, 1);
+            cr_assert_eq(was, is);
+        }
+        tensor_file_close(&file);
+    }
 }
