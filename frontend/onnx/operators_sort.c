@@ -1,14 +1,16 @@
 /* Operators that need an order of elements: argsort, which keeps the order of equal ones. */
+#include <math.h>
 #include <string.h>
 
 #include "frontend/onnx/arithmetic.h"
 #include "frontend/onnx/choose.h"
+#include "ir/element.h"
 #include "ir/scan.h"
 
-/* ---- the greatest ---- */
+/* ---- the greatest, all sorted ---- */
 
 /* The first k of [.., n] in order, or for one of them where the first of the greatest is. */
-static Node *best_places(OnnxOp *op, Node *x, int64_t k, bool largest)
+static Node *sorted_places(OnnxOp *op, Node *x, int64_t k, bool largest)
 {
     int64_t start[RANK_LIMIT] = {0}, count[RANK_LIMIT];
     int last = x->type.rank - 1;
@@ -19,6 +21,129 @@ static Node *best_places(OnnxOp *op, Node *x, int64_t k, bool largest)
         return graph_reshape(op->f, best, last + 1, count);
     }
     return graph_slice(op->f, graph_argsort(op->f, x, largest), start, count, NULL);
+}
+
+/* ---- the greatest, one after the other ----
+ *
+ * A row is cut into blocks of about √n. Of each block the greatest is known; a step takes the
+ * greatest of these, and looks for the next one in its block alone: the greatest behind what has
+ * been taken, in the order of keys and, of equal ones, of places. */
+
+/* Whole numbers in the order of x, none of them the least of its type; NULL: there are none. Of
+ * floats the bits, those of negative ones turned around; NaN is the greatest. */
+static Node *keys_of(OnnxOp *op, Node *x, bool largest)
+{
+    ElementType element = x->type.element;
+    bool real = element_is_float(element);
+    if (!real && element_bytes(element) == 8)
+        return NULL;
+    bool wide = element == TYPE_F64 || (!real && element_bytes(element) == 4);
+    Attr attr = {.element = wide ? TYPE_I64 : TYPE_I32};
+    if (real) {
+        Node *number = graph_binary(op->f, OP_eq, x, x);
+        x = onnx_number_first(op, OP_add, 0, x); /* -0 becomes 0 */
+        x = graph_select(op->f, number, x, onnx_scalar(op, element, NAN));
+        x = graph_node(op->f, OP_bitcast, 1, &x, &attr);
+        Node *turned = graph_binary_scalar(op->f, OP_xor, x, element_highest(attr.element));
+        x = graph_select(op->f, onnx_compare(op, OP_lt, x, 0), turned, x);
+    } else {
+        x = graph_cast(op->f, x, attr.element);
+    }
+    return largest ? x : graph_unary(op->f, OP_not, x);
+}
+
+typedef struct Blocks {
+    int64_t rows, count, size; /* blocks of a row, elements of a block */
+    Node *keys;                /* [rows, count, size] */
+} Blocks;
+
+static Blocks blocks_of(OnnxOp *op, Node *keys)
+{
+    int64_t n = keys->type.dims[1], size = 16;
+    while (size * size < n)
+        size += 16;
+    Blocks b = {keys->type.dims[0], (n + size - 1) / size, size, NULL};
+    int64_t none[2] = {0}, behind[2] = {0, b.count * size - n};
+    keys = graph_pad(op->f, keys, none, behind, NULL, element_lowest(keys->type.element));
+    b.keys = graph_reshape(op->f, keys, 3, (int64_t[]){b.rows, b.count, size});
+    return b;
+}
+
+/* The body of a step: carried are the greatest keys [rows, blocks] and their places in the blocks;
+ * invariant all keys [rows·blocks, size] and the first block of each row. It gives the places in
+ * the rows of what is taken. */
+static Function *step_body(OnnxOp *op, const Blocks *b)
+{
+    Function *f = body_create(op->program);
+    ElementType element = b->keys->type.element;
+    int64_t all = b->rows * b->count, grid[2] = {b->rows, b->count}, column[2] = {b->rows, 1};
+    int64_t along = 1;
+    f->place = op->place;
+    Node *best = graph_input(f, "best", type_make(element, 2, grid));
+    Node *place = graph_input(f, "place", type_make(TYPE_I32, 2, grid));
+    Node *keys = graph_input(f, "keys", type_make(element, 2, (int64_t[]){all, b->size}));
+    Node *first = graph_input(f, "first", type_make(TYPE_I32, 1, &b->rows));
+    Node *block = graph_argmax(f, best, 1), *row = graph_add(f, first, block);
+    Node *key = graph_gather(f, graph_reshape(f, best, 1, &all), row);
+    Node *at = graph_gather(f, graph_reshape(f, place, 1, &all), row);
+    Node *taken = graph_add(f, graph_binary_scalar(f, OP_mul, block, (double)b->size), at);
+    Node *inside = graph_gather(f, keys, row);
+    Node *index = graph_iota(f, TYPE_I32, 2, inside->type.dims, 1);
+    key = graph_reshape(f, key, 2, column);
+    at = graph_reshape(f, at, 2, column);
+    Node *behind = graph_binary(f, OP_and, graph_binary(f, OP_eq, inside, key),
+                                graph_binary(f, OP_gt, index, at));
+    behind = graph_binary(f, OP_or, behind, graph_binary(f, OP_lt, inside, key));
+    Node *least = graph_scalar(f, element, element_lowest(element));
+    inside = graph_select(f, behind, inside, least);
+    Node *changed = graph_binary(f, OP_eq, graph_iota(f, TYPE_I32, 2, grid, 1),
+                                 graph_reshape(f, block, 2, column));
+    Node *next = graph_reduce(f, OP_reduce_max, inside, 1, &along, true);
+    Node *next_place = graph_reshape(f, graph_argmax(f, inside, 1), 2, column);
+    function_add_result(f, NULL, graph_select(f, changed, next, best));
+    function_add_result(f, NULL, graph_select(f, changed, next_place, place));
+    function_add_result(f, NULL, taken);
+    return f;
+}
+
+static Node *taken_places(OnnxOp *op, Node *keys, int64_t k)
+{
+    static const int64_t turned[] = {1, 0};
+    Blocks b = blocks_of(op, keys);
+    int64_t deep = 2, all = b.rows * b.count;
+    Node *first = onnx_times(op, graph_iota(op->f, TYPE_I32, 1, &b.rows, 0), (double)b.count);
+    Node *in[] = {graph_reduce(op->f, OP_reduce_max, b.keys, 1, &deep, false),
+                  graph_argmax(op->f, b.keys, 2),
+                  graph_reshape(op->f, b.keys, 2, (int64_t[]){all, b.size}), first};
+    Node *steps = graph_scan(op->f, step_body(op, &b), 2, 0, k, false, in);
+    return graph_transpose(op->f, graph_result(op->f, steps, 2), turned); /* [k, rows] */
+}
+
+/* Is it less work to take k of n one after the other? In nanoseconds as measured: a step is some
+ * calls of kernels, and looks at a block; sorting costs as much for each element as there are
+ * powers of 2 in n. */
+static bool takes_less(double rows, double n, double k)
+{
+    double step = 400 + rows * 0.4 * sqrt(n), sort = rows * n * log2(n + 1) * 2.5;
+    return n > 64 && k * step < sort;
+}
+
+/* i32: where the first k of [.., n] are in order. */
+static Node *best_places(OnnxOp *op, Node *x, int64_t k, bool largest)
+{
+    int last = x->type.rank - 1;
+    int64_t n = x->type.dims[last], rows = n ? type_elements(&x->type) / n : 0;
+    Node *keys = NULL;
+    if (k > 1 && type_elements(&x->type) <= INT32_MAX / 2 &&
+        takes_less((double)rows, (double)n, (double)k))
+        keys = keys_of(op, x, largest);
+    if (!keys)
+        return sorted_places(op, x, k, largest);
+    int64_t dims[RANK_LIMIT];
+    memcpy(dims, x->type.dims, sizeof dims);
+    dims[last] = k;
+    keys = graph_reshape(op->f, keys, 2, (int64_t[]){rows, n});
+    return graph_reshape(op->f, taken_places(op, keys, k), last + 1, dims);
 }
 
 void onnx_build_top_k(OnnxOp *op)
