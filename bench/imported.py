@@ -11,6 +11,7 @@ import numpy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHARED = os.environ.get("INGOT_SHARED", os.path.join(HERE, "..", "..", "shared"))
+CONSTANTS = {"silero_vad": ("sr",)}  # half of the model is for another sampling rate
 
 
 @dataclasses.dataclass
@@ -36,9 +37,15 @@ class Imported:
     def sample(self, what, name):
         return os.path.join(self.samples, f"{what}_{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.npy")
 
-    def shapes(self):
-        """Options that bind what the model leaves open."""
-        return [f"--shape={n}=" + ("x".join(map(str, a.shape)) or "[]") for n, a in zip(self.input_names, self.inputs)]
+    def bindings(self):
+        """Options that bind what the model leaves open, and inputs that decide which part of it is run."""
+        fixed = CONSTANTS.get(self.name, ())
+        return [f"--const={n}={self.sample('in', n)}" if n in fixed else
+                f"--shape={n}=" + ("x".join(map(str, a.shape)) or "[]") for n, a in zip(self.input_names, self.inputs)]
+
+    def variable_inputs(self):
+        """Of the compiled function: all but those."""
+        return [a for n, a in zip(self.input_names, self.inputs) if n not in CONSTANTS.get(self.name, ())]
 
     def scaled(self, outputs):
         """All outputs in one row, each as parts of its largest magnitude as other programs have computed it."""
@@ -51,7 +58,7 @@ class Imported:
         return numpy.concatenate(flat)
 
     def multiply_adds(self, ingot):
-        done = subprocess.run([ingot, "inspect", self.path, *self.open(None, ingot).shapes()], capture_output=True, text=True)
+        done = subprocess.run([ingot, "inspect", self.path, *self.open(None, ingot).bindings()], capture_output=True, text=True)
         found = re.search(r"^all +[\d,]+ +([\d,]+)$", done.stdout, re.MULTILINE)
         return int(found.group(1).replace(",", "")) if found else 0
 

@@ -15,7 +15,7 @@ class Engine:
     def __init__(self, case, threads):
         self.case = case
         library = os.path.join(case.folder, f"{case.file_name}.{threads}.so")
-        command = [case.ingot, "build", case.path, "--emit=shared", "-o", library, *case.shapes()]
+        command = [case.ingot, "build", case.path, "--emit=shared", "-o", library, *case.bindings()]
         start = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
@@ -33,7 +33,7 @@ class Engine:
             raise RuntimeError(f"{prefix}_create: code {code.value}")
         self.call = getattr(loaded, prefix + "_infer")
         self.results = [numpy.zeros_like(numpy.load(case.sample("out", n))) for n in case.output_names]
-        self.arguments = [self.model] + [POINTER(a.ctypes.data) for a in case.inputs + self.results]
+        self.arguments = [self.model] + [POINTER(a.ctypes.data) for a in case.variable_inputs() + self.results]
 
     def run(self):
         code = self.call(*self.arguments)
