@@ -57,10 +57,13 @@ class Imported:
             flat.append(numpy.asarray(output, numpy.float64).ravel() / scale)
         return numpy.concatenate(flat)
 
-    def multiply_adds(self, ingot):
-        done = subprocess.run([ingot, "inspect", self.path, *self.open(None, ingot).bindings()], capture_output=True, text=True)
-        found = re.search(r"^all +[\d,]+ +([\d,]+)$", done.stdout, re.MULTILINE)
-        return int(found.group(1).replace(",", "")) if found else 0
+    def find_work(self, ingot):
+        """Multiply-adds and bytes of weights, as `ingot inspect` counts them."""
+        case = dataclasses.replace(self).open(None, ingot)
+        done = subprocess.run([ingot, "inspect", self.path, *case.bindings()], capture_output=True, text=True)
+        found = re.search(r"^all +([\d,]+) +([\d,]+)$", done.stdout, re.MULTILINE)
+        weights, multiply_adds = (int(g.replace(",", "")) for g in found.groups()) if found else (0, 0)
+        self.work = (multiply_adds, 4 * weights)
 
     def settle(self):
         """See Case.settle()."""

@@ -21,6 +21,7 @@ import job
 import process
 import start
 from cases import all_cases, start_case
+from imported import imported_cases
 from network import Network
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -32,9 +33,11 @@ ENGINES = [  # module, engine, mode, Python package, kinds
     ("xla", "jax", None, "jax", {"infer", "train"}),
     ("pytorch", "torch", "eager", "torch", {"infer", "train"}),
     ("pytorch_compiled", "torch", "compiled", "torch", {"infer", "train"}),
+    ("ingot_imported", "ingot", None, None, {"onnx"}),
+    ("ort_imported", "onnxruntime", None, "onnxruntime", {"onnx"}),
 ]
 COLUMNS = ("name", "kind", "batch", "threads", "engine", "median_ms", "ceiling_fraction", "peak_bytes", "agrees")  # of every row
-TOLERANCE = {"infer": 1e-3, "train": 5e-3}  # of the largest magnitude; of the losses of the first steps
+TOLERANCE = {"infer": 1e-3, "onnx": 1e-3, "train": 5e-3}  # of the largest magnitude; of the losses of the first steps
 
 
 class Process:
@@ -91,6 +94,10 @@ def best_ceiling(a, b):
 def least_seconds(case, network, ceiling):
     """No program can be faster: its multiply-adds at the FMA ceiling, or one reading of its weights, input and
     output at the bandwidth of the cache that could hold them, whichever takes longer."""
+    if not network:
+        multiply_adds, weights = case.work
+        level = next((s for s in sorted(map(int, ceiling["bytes_per_second"])) if 2 * s >= weights), 268435456)
+        return max(2 * multiply_adds / (ceiling["gflops"] * 1e9), weights / ceiling["bytes_per_second"][str(level)])
     multiply_adds = network.multiply_adds + network.gradient_multiply_adds * (case.kind == "train")
     weights = sum(v.nbytes for v in network.states().values())
     ends = 4 * case.batch * (math.prod(network.shapes[network.input]) + math.prod(network.shapes[network.output]))
@@ -109,7 +116,7 @@ def agrees(case, outputs, reference):
 
 
 def measure(case, threads, engines, settings):
-    network = Network(case.description)
+    network = Network(case.description) if case.group != "onnx" else case.find_work(settings.ingot)
     ceiling = measure_ceiling(settings.ceiling, threads, max(0.5, settings.seconds))
     processes = [Process(e, case, threads, settings) for e in engines if case.kind in e[4]]
     rows = []
@@ -256,7 +263,7 @@ def main():
     settings.seconds, settings.rounds = (0.1, 2) if settings.quick else (2.0, 8)
     settings.log = open(os.path.join(settings.folder, "engines.log"), "wb")
     batch32 = settings.only == "batch32"
-    cases = [c for c in all_cases(settings.quick, batch32)
+    cases = [c for c in all_cases(settings.quick, batch32) + imported_cases(settings.folder)
              if not settings.only or settings.only in c.name or settings.only == c.group or (batch32 and c.batch == 32)]
     starts = settings.only in (None, "start")
     jobs = settings.only in (None, "job", "lenet")
