@@ -229,3 +229,117 @@ save("half",
       numpy_helper.from_array(np.array(2**63, np.uint64), "half")],
      {"x": normal(5, 8).astype(np.float16),
       "counts": random.integers(0, 2**16, (5, 3)).astype(np.uint16)})
+
+
+def constant(name, values, kind=np.float32):
+    return numpy_helper.from_array(np.array(values, kind), name)
+
+
+# Places that are data: read, written to in all ways, sorted, chosen; results as long as the data says.
+modes = ["add", "mul", "max", "min"]
+save("places",
+     [node("GatherElements", ["x", "at"], ["picked"], axis=1),
+      node("GatherND", ["cube", "pairs"], ["found"], batch_dims=1),
+      *[node("ScatterElements", ["x", "at", "x2"], [mode], axis=1, reduction=mode) for mode in modes],
+      *[node("ScatterND", ["cube", "triples", "marks"], [f"nd.{mode}"], reduction=mode) for mode in modes],
+      node("ReverseSequence", ["cube", "lengths"], ["turned"], batch_axis=0, time_axis=1),
+      node("TopK", ["row", "three"], ["top", "top.at"], axis=0),
+      node("TopK", ["row", "three"], ["low", "low.at"], axis=0, largest=0),
+      node("Unique", ["whole"], ["once", "once.at", "once.to", "once.times"], sorted=0),
+      node("Unique", ["whole"], ["ones", "ones.at", "", "ones.times"], axis=1),
+      node("Compress", ["x", "chosen"], ["kept"], axis=1),
+      node("NonZero", ["whole"], ["where"]),
+      node("CumSum", ["x", "one"], ["sums"], exclusive=1, reverse=1),
+      node("OneHot", ["whole", "three", "marks2"], ["hot"], axis=1),
+      node("Trilu", ["x", "one"], ["corner"], upper=0)],
+     [floats("x", 4, 6), tensor(INT, "at", [4, 3]), floats("cube", 2, 3, 4), tensor(INT, "pairs", [2, 5, 2]),
+      floats("row", 90), tensor(INT, "whole", [3, 5]), tensor(BOOL, "chosen", [6])],
+     [floats("picked", 4, 3), floats("found", 2, 5), *[floats(mode, 4, 6) for mode in modes],
+      *[floats(f"nd.{mode}", 2, 3, 4) for mode in modes], floats("turned", 2, 3, 4),
+      floats("top", 3), tensor(INT, "top.at", [3]), floats("low", 3), tensor(INT, "low.at", [3]),
+      *[tensor(INT, f"once{part}", [None]) for part in ["", ".at", ".to", ".times"]],
+      tensor(INT, "ones", [3, None]), tensor(INT, "ones.at", [None]), tensor(INT, "ones.times", [None]),
+      floats("kept", 4, None), tensor(INT, "where", [2, None]), floats("sums", 4, 6), floats("hot", 3, 3, 5),
+      floats("corner", 4, 6)],
+     [constant("x2", random.standard_normal((4, 3))), constant("marks", [1, -2, 3, 4]),
+      constant("triples", [[0, 0, 1], [1, -1, 2], [0, 0, 1], [1, 2, 3]], np.int64), constant("lengths", [3, 2], np.int64),
+      constant("three", [3], np.int64), constant("one", 1, np.int64), constant("marks2", [-1, 2])],
+     {"x": normal(4, 6), "at": random.integers(-6, 6, (4, 3)), "cube": normal(2, 3, 4),
+      "pairs": np.stack([random.integers(-3, 3, (2, 5)), random.integers(-4, 4, (2, 5))], -1),
+      "row": np.round(normal(90), 1), "whole": random.integers(0, 3, (3, 5)),
+      "chosen": np.array([1, 0, 0, 1, 1, 0], bool)}, opset=18)
+
+# Letters: diagonals, batches, nothing to sum, three operands, axes that stretch.
+equations = {"ii->i": "s", "ij,jk,kl->il": "acd", "bij,bkj->bik": "tt", "...i,i->...": "tv", "i,j->ji": "vv",
+             "abi,bi->a": "tw"}
+save("letters",
+     [node("Einsum", list(letters), [f"y{i}"], equation=equation)
+      for i, (equation, letters) in enumerate(equations.items())],
+     [floats("s", 5, 5), floats("a", 2, 3), floats("c", 3, 4), floats("d", 4, 2), floats("t", 2, 3, 4), floats("v", 4),
+      floats("w", 1, 4)],
+     [floats(f"y{i}", *[None] * len(equation.split("->")[1].replace("...", "xx")))
+      for i, equation in enumerate(equations)], [],
+     {"s": normal(5, 5), "a": normal(2, 3), "c": normal(3, 4), "d": normal(4, 2), "t": normal(2, 3, 4), "v": normal(4),
+      "w": normal(1, 4)})
+
+# Signals: lengths with small factors, with a large prime, there and back; frames that overlap by no round number.
+save("signals",
+     [node("DFT", ["x"], ["full"], axis=1), node("DFT", ["full"], ["back"], axis=1, inverse=1),
+      node("DFT", ["prime"], ["odd"], axis=1),
+      node("STFT", ["x", "step", "window"], ["frames"]),
+      node("HammingWindow", ["ten"], ["bell"], periodic=0)],
+     [floats("x", 2, 60, 1), floats("prime", 1, 37, 2)],
+     [floats("full", 2, 60, 2), floats("back", 2, 60, 2), floats("odd", 1, 37, 2), floats("frames", 2, 8, 9, 2),
+      floats("bell", 10)],
+     [constant("step", 6, np.int64), constant("window", np.hanning(16)), constant("ten", 10, np.int64)],
+     {"x": normal(2, 60, 1), "prime": normal(1, 37, 2)})
+
+
+# Integers that stand for numbers: one scale, one for each channel, products, a convolution.
+def whole(name, kind, *shape):
+    return constant(name, random.integers(np.iinfo(kind).min, np.iinfo(kind).max, shape), kind)
+
+
+U8, I8 = TensorProto.UINT8, TensorProto.INT8
+save("quantised",
+     [node("QuantizeLinear", ["image", "s1", "z1"], ["q"]),
+      node("QLinearConv", ["q", "s1", "z1", "filter", "fs", "fz", "s2", "z2", "fb"], ["conv"], pads=[1, 1, 1, 1],
+           strides=[2, 2]),
+      node("DequantizeLinear", ["conv", "s2", "z2"], ["numbers"]),
+      node("QuantizeLinear", ["image", "cs", "cz"], ["channels"], axis=1),
+      node("DynamicQuantizeLinear", ["rows"], ["d", "ds", "dz"]),
+      node("MatMulInteger", ["d", "m", "dz"], ["sums"]),
+      node("QLinearMatMul", ["d", "s1", "z1", "m", "ms", "mz", "s2", "z2"], ["product"])],
+     [floats("image", 1, 3, 6, 6), floats("rows", 4, 8)],
+     [tensor(U8, "q", [1, 3, 6, 6]), tensor(U8, "conv", [1, 4, 3, 3]), floats("numbers", 1, 4, 3, 3),
+      tensor(I8, "channels", [1, 3, 6, 6]), tensor(TensorProto.INT32, "sums", [4, 5]), tensor(U8, "product", [4, 5])],
+     [constant("s1", 0.03), constant("z1", 120, np.uint8), whole("filter", np.int8, 4, 3, 3, 3),
+      constant("fs", [0.01, 0.02, 0.03, 0.04]), constant("fz", [0, 0, 0, 0], np.int8), constant("s2", 0.4),
+      constant("z2", 7, np.uint8), constant("fb", [5, -300, 1000, 0], np.int32), constant("cs", [0.01, 0.1, 0.05]),
+      constant("cz", [3, -4, 0], np.int8), whole("m", np.int8, 8, 5), constant("ms", 0.02), constant("mz", 0, np.int8)],
+     {"image": normal(1, 3, 6, 6), "rows": normal(4, 8)})
+
+# Labels, features, sequences of words by number, trees.
+ml = [helper.make_opsetid("ai.onnx.ml", 3)]
+keys = random.permutation(60)[:40]
+save("classic",
+     [node("LabelEncoder", ["words"], ["few"], domain="ai.onnx.ml", keys_int64s=[3, 5, 8], values_floats=[1.5, 2.5, 3.5],
+           default_float=-1.0),
+      node("LabelEncoder", ["words"], ["many"], domain="ai.onnx.ml", keys_int64s=keys.tolist(),
+           values_int64s=(keys * 7).tolist(), default_int64=-5),
+      node("Scaler", ["features"], ["scaled"], domain="ai.onnx.ml", offset=[1.0, 2.0, 3.0], scale=[0.5, 1.0, 2.0]),
+      node("Normalizer", ["features"], ["unit"], domain="ai.onnx.ml", norm="L2"),
+      node("TfIdfVectorizer", ["words"], ["counts"], mode="TFIDF", min_gram_length=1, max_gram_length=2, max_skip_count=2,
+           ngram_counts=[0, 3], ngram_indexes=[2, 0, 1, 4, 3], pool_int64s=[3, 5, 8, 3, 5, 8, 2],
+           weights=[1.0, 0.5, 2.0, 3.0, 0.25]),
+      node("TreeEnsembleRegressor", ["features"], ["trees"], domain="ai.onnx.ml", n_targets=2,
+           nodes_treeids=[0, 0, 0, 0, 0, 1, 1, 1], nodes_nodeids=[0, 1, 2, 3, 4, 0, 1, 2],
+           nodes_featureids=[0, 1, 0, 0, 0, 2, 0, 0], nodes_values=[0.1, -0.3, 0, 0, 0, 0.5, 0, 0],
+           nodes_modes=["BRANCH_LEQ", "BRANCH_GT", "LEAF", "LEAF", "LEAF", "BRANCH_LT", "LEAF", "LEAF"],
+           nodes_truenodeids=[1, 3, 0, 0, 0, 1, 0, 0], nodes_falsenodeids=[2, 4, 0, 0, 0, 2, 0, 0],
+           target_treeids=[0, 0, 0, 1, 1], target_nodeids=[2, 3, 4, 1, 2], target_ids=[0, 0, 0, 1, 1],
+           target_weights=[1.0, 2.0, 3.0, 4.0, 5.0], base_values=[0.5, -0.5])],
+     [tensor(INT, "words", [3, 12]), floats("features", 6, 3)],
+     [floats("few", 3, 12), tensor(INT, "many", [3, 12]), floats("scaled", 6, 3), floats("unit", 6, 3),
+      floats("counts", 3, 5), floats("trees", 6, 2)], [],
+     {"words": random.integers(0, 12, (3, 12)), "features": normal(6, 3)}, imports=ml)
