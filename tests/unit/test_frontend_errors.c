@@ -6,9 +6,10 @@
  *     the description
  *     -- what must be said
  *
- * Descriptions may be shortened: "layers …" is a list of layers, "train …" the inside of "train",
- * "data …" that of "data"; the rest of the model is put around it. INGOT_UPDATE=1 writes what is
- * said now into the files. */
+ * In onnx.txt the models are written as support/onnx_text.h has them. Descriptions may be
+ * shortened: "layers …" is a list of layers, "train …" the inside of "train", "data …" that of
+ * "data"; the rest of the model is put around it. INGOT_UPDATE=1 writes what is said now into the
+ * files. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "frontend/json_model.h"
+#include "frontend/onnx/onnx_model.h"
+#include "tests/support/onnx_text.h"
 
 #define LOSS                                                                                       \
     "\"targets\": { \"label\": { \"classes\": 3 } }, "                                             \
@@ -53,15 +56,19 @@ static const char *complete(Arena *arena, const char *text)
 }
 
 /* What reading the description says. */
-static const char *read_it(Arena *arena, const char *text)
+static const char *read_it(Arena *arena, bool onnx, const char *text)
 {
     Diag *diag = diag_create(arena);
     Text said = text_create(arena);
     const int64_t batch = 2;
     const char *description = complete(arena, text);
     ModelOptions options = {.batches = &batch, .batch_count = 1, .train = starts(text, "train\n")};
-    cr_assert(file_write(diag, "model.json", description, strlen(description), false));
-    Model *model = json_model_read(arena, diag, "model.json", &options);
+    if (onnx)
+        onnx_text_write(arena, text, "model.onnx");
+    else
+        cr_assert(file_write(diag, "model.json", description, strlen(description), false));
+    Model *model = onnx ? onnx_model_read(arena, diag, "model.onnx", &options)
+                        : json_model_read(arena, diag, "model.json", &options);
     cr_expect((model == NULL) == !diag_ok(diag));
     for (int i = 0; i < diag->error_count && i < DIAG_LIMIT; i++)
         text_print(&said, "-- %s\n", diag->messages[i]);
@@ -79,7 +86,7 @@ static void run_case(const char *file, const char *text, Text *updated)
     const char *title = arena_copy_bytes(arena, text, (size_t)(title_end - text));
     const char *description =
         arena_copy_bytes(arena, title_end + 1, (size_t)(expected - title_end - 1));
-    const char *said = read_it(arena, description);
+    const char *said = read_it(arena, strcmp(file, "onnx") == 0, description);
     if (!getenv("INGOT_UPDATE"))
         cr_expect_str_eq(said, expected, "%s: %s:\n%swhere the file says\n%s", file, title, said,
                          expected);
@@ -138,4 +145,9 @@ Test(errors, layers)
 Test(errors, train)
 {
     run_file("train");
+}
+
+Test(errors, onnx)
+{
+    run_file("onnx");
 }
