@@ -35,12 +35,23 @@ static int find_dim(const OnnxReader *reader, const char *name)
     return -1;
 }
 
-bool onnx_is_initializer(const Onnx__GraphProto *graph, const char *name)
+void onnx_list_initializers(OnnxReader *reader)
 {
+    const Onnx__GraphProto *graph = reader->proto->graph;
+    reader->initializers = map_create(reader->arena);
     for (size_t i = 0; i < graph->n_initializer; i++)
-        if (graph->initializer[i]->name && strcmp(graph->initializer[i]->name, name) == 0)
-            return true;
-    return false;
+        if (graph->initializer[i]->name)
+            map_set(&reader->initializers, graph->initializer[i]->name, graph->initializer[i]);
+    for (size_t i = 0; i < graph->n_sparse_initializer; i++) {
+        const Onnx__TensorProto *values = graph->sparse_initializer[i]->values;
+        if (values && values->name)
+            map_set(&reader->initializers, values->name, graph->sparse_initializer[i]);
+    }
+}
+
+bool onnx_is_initializer(const OnnxReader *reader, const char *name)
+{
+    return map_get(&reader->initializers, name) != NULL;
 }
 
 /* ---- dimensions ---- */
@@ -89,7 +100,7 @@ static bool is_batch_name(const char *name)
 static bool is_free(const OnnxReader *reader, const Onnx__ValueInfoProto *input)
 {
     const char *name = input->name ? input->name : "";
-    return !onnx_is_initializer(reader->proto->graph, name) && !onnx_find_constant(reader, name);
+    return !onnx_is_initializer(reader, name) && !onnx_find_constant(reader, name);
 }
 
 /* ---- the batch ---- */
@@ -243,7 +254,7 @@ int onnx_input_number(const OnnxReader *reader, const Onnx__ValueInfoProto *inpu
     const Onnx__GraphProto *graph = reader->proto->graph;
     int number = 0;
     for (size_t i = 0; graph->input[i] != input; i++)
-        number += !onnx_is_initializer(graph, graph->input[i]->name);
+        number += !onnx_is_initializer(reader, graph->input[i]->name);
     return number;
 }
 
@@ -340,24 +351,29 @@ const Size *onnx_sizes(OnnxReader *reader, const Choices *choices, const Choice 
     return sizes;
 }
 
+static const char *input_names(const OnnxReader *reader)
+{
+    const Onnx__GraphProto *graph = reader->proto->graph;
+    const char *names = "";
+    for (size_t i = 0; i < graph->n_input; i++)
+        if (!onnx_is_initializer(reader, graph->input[i]->name))
+            names = arena_print(reader->arena, "%s%s\"%s\"", names, *names ? ", " : "",
+                                graph->input[i]->name);
+    return names;
+}
+
 bool onnx_bindings_used(OnnxReader *reader)
 {
     const Bindings *b = reader->options->bindings;
-    const Onnx__GraphProto *graph = reader->proto->graph;
     bool good = true;
-    const char *names = "";
-    for (size_t i = 0; i < graph->n_input; i++)
-        if (!onnx_is_initializer(graph, graph->input[i]->name))
-            names = arena_print(reader->arena, "%s%s\"%s\"", names, *names ? ", " : "",
-                                graph->input[i]->name);
     for (int i = 0; b && i < b->shape_count; i++)
         if (!b->shapes[i].used)
             good = diag_error(reader->diag, "--shape", "%s is no input of the model; there are %s",
-                              b->shapes[i].name, names);
+                              b->shapes[i].name, input_names(reader));
     for (int i = 0; b && i < b->constant_count; i++)
         if (!b->constants[i].used)
             good = diag_error(reader->diag, "--const", "%s is no input of the model; there are %s",
-                              b->constants[i].name, names);
+                              b->constants[i].name, input_names(reader));
     for (int i = 0; b && i < b->dim_count; i++)
         if (!b->dims[i].used)
             good = diag_error(reader->diag, "--dim", "no open dimension of an input is called %s",

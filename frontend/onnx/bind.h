@@ -47,6 +47,8 @@ bool onnx_bindings_used(OnnxReader *reader);
 /* The --const of this input; NULL: none. */
 ConstBinding *onnx_find_constant(const OnnxReader *reader, const char *name);
 /* Is the name an initialiser's? Then the input is only its default. */
-bool onnx_is_initializer(const Onnx__GraphProto *graph, const char *name);
+bool onnx_is_initializer(const OnnxReader *reader, const char *name);
+/* Before it is asked for the first time. */
+void onnx_list_initializers(OnnxReader *reader);
 
 #endif

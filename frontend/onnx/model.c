@@ -44,7 +44,7 @@ static bool add_input(OnnxReader *r, OnnxScope *scope, const Choices *choices, c
     ConstBinding *constant = onnx_find_constant(r, name);
     TensorType type;
     value->name = name;
-    if (!constant && onnx_is_initializer(r->proto->graph, name))
+    if (!constant && onnx_is_initializer(r, name))
         return true; /* an initialiser that could be replaced */
     if (constant)
         value->node = constant_input(r, scope->f, constant, input);
@@ -121,6 +121,7 @@ static bool build_infer(OnnxReader *r, const Choices *choices, const Choice *cho
 static bool read_model(OnnxReader *r, Model *model)
 {
     Choices *choices = ARENA_NEW(r->arena, Choices);
+    onnx_list_initializers(r);
     if (!onnx_functions_list(r) || !onnx_choices(r, choices))
         return false;
     if (r->options->train)
@@ -139,7 +140,7 @@ static void name_tensors(OnnxReader *r, Model *model)
     model->input_names = ARENA_ARRAY(r->arena, const char *, graph->n_input);
     model->output_names = ARENA_ARRAY(r->arena, const char *, graph->n_output);
     for (size_t i = 0; i < graph->n_input; i++)
-        if (!onnx_is_initializer(graph, graph->input[i]->name))
+        if (!onnx_is_initializer(r, graph->input[i]->name))
             model->input_names[model->input_count++] = graph->input[i]->name;
     for (size_t i = 0; i < graph->n_output; i++)
         model->output_names[model->output_count++] = graph->output[i]->name;

@@ -48,6 +48,7 @@ struct OnnxReader {
     bool batch_norm, dropout; /* do in it what they do while training */
     Program *program;
     Function *main; /* the one that the main graph is walked for */
+    Map initializers;     /* of the main graph, by name */
     Map weights;    /* of OnnxWeight, by name */
     Map functions;  /* of OnnxFunction, by "domain:name:overload" */
     const OnnxImports *imports;

@@ -39,7 +39,7 @@ static bool read_inputs(OnnxTraining *t)
     for (size_t i = 0; i < graph->n_input; i++) {
         const char *name = graph->input[i]->name ? graph->input[i]->name : "";
         TensorSpec *spec = &n->inputs[n->input_count];
-        if (onnx_is_initializer(graph, name) || onnx_find_constant(r, name))
+        if (onnx_is_initializer(r, name) || onnx_find_constant(r, name))
             continue;
         *spec = (TensorSpec){.name = name, .json = t->root};
         if (!onnx_input_type(r, t->choices, &t->choices->list[0], graph->input[i], &spec->type))
