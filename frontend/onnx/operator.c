@@ -86,7 +86,22 @@ static Node *state_node(OnnxReader *reader, Function *f, OnnxWeight *weight, con
     return graph_transpose(f, node, back);
 }
 
-static Node *constant_node(OnnxReader *reader, Function *f, const OnnxWeight *weight,
+static const void *turned_data(OnnxReader *reader, OnnxWeight *weight, const int64_t *order)
+{
+    size_t size = (size_t)weight->type.rank * sizeof *order;
+    for (const OnnxTurned *t = weight->turned; t; t = t->next)
+        if (memcmp(t->order, order, size) == 0)
+            return t->data;
+    OnnxTurned *turned = ARENA_NEW(reader->arena, OnnxTurned);
+    int64_t *copy = ARENA_ARRAY(reader->arena, int64_t, weight->type.rank);
+    memcpy(copy, order, size);
+    *turned = (OnnxTurned){
+        copy, tensor_transposed(reader->arena, &weight->type, weight->data, order), weight->turned};
+    weight->turned = turned;
+    return turned->data;
+}
+
+static Node *constant_node(OnnxReader *reader, Function *f, OnnxWeight *weight,
                            const int64_t *order)
 {
     if (!order)
@@ -94,8 +109,7 @@ static Node *constant_node(OnnxReader *reader, Function *f, const OnnxWeight *we
     TensorType type = weight->type;
     for (int i = 0; i < type.rank; i++)
         type.dims[i] = weight->type.dims[order[i]];
-    return graph_constant(f, type,
-                          tensor_transposed(reader->arena, &weight->type, weight->data, order));
+    return graph_constant(f, type, turned_data(reader, weight, order));
 }
 
 Node *onnx_value_node(OnnxReader *reader, Function *f, OnnxValue *value, const int64_t *order)

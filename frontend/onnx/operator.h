@@ -29,6 +29,13 @@ typedef struct OnnxReader OnnxReader;
 typedef struct OnnxScope OnnxScope;
 typedef struct OnnxOp OnnxOp;
 
+/* The data of a weight with its axes in another order: axis j is axis order[j] of the file. */
+typedef struct OnnxTurned {
+    const int64_t *order;
+    const void *data;
+    struct OnnxTurned *next;
+} OnnxTurned;
+
 /* An initialiser. It becomes a node when an operator reads it as a tensor. */
 typedef struct OnnxWeight {
     const char *name;
@@ -36,6 +43,7 @@ typedef struct OnnxWeight {
     const void *data;
     State *state;   /* of a model that is trained, once it is read */
     int64_t *order; /* of the state's axes, when an operator wanted them in another one; or NULL */
+    OnnxTurned *turned; /* as operators wanted it, for all functions */
 } OnnxWeight;
 
 /* What a name of the graph stands for. */

@@ -47,10 +47,10 @@ struct OnnxReader {
     bool training;            /* this function is train_step */
     bool batch_norm, dropout; /* do in it what they do while training */
     Program *program;
-    Function *main; /* the one that the main graph is walked for */
-    Map initializers;     /* of the main graph, by name */
-    Map weights;    /* of OnnxWeight, by name */
-    Map functions;  /* of OnnxFunction, by "domain:name:overload" */
+    Function *main;   /* the one that the main graph is walked for */
+    Map initializers; /* of the main graph, by name */
+    Map weights;      /* of OnnxWeight, by name */
+    Map functions;    /* of OnnxFunction, by "domain:name:overload" */
     const OnnxImports *imports;
     int call_depth;       /* of these */
     int64_t node_limit;   /* nodes still to be built: loops written out must end */
