@@ -36,11 +36,11 @@
  * together. Iterations write disjoint places. A kernel whose body has a parallel loop consists of
  * parallel loops only at its top; all others run on one member.
  *
- * Buffers   arguments (in, fixed, out, inout); scratch: memory of one member, for packed panels;
- * local: a register block, all of whose offsets are numbers once `unroll` loops are written out; it
- * lives to the end of its block and starts undefined. Arguments never overlap, except in kernels
- * with may_alias, where an out may be the same memory as an argument that is read at the same
- * offset before it is written there. */
+ * Buffers   arguments (in, fixed, shared, out, inout); scratch: memory of one member, for packed
+ * panels; local: a register block, all of whose offsets are numbers once `unroll` loops are written
+ * out; it lives to the end of its block and starts undefined. Arguments never overlap, except in
+ * kernels with may_alias, where an out may be the same memory as an argument that is read at the
+ * same offset before it is written there. */
 #ifndef INGOT_IR_NEST_H
 #define INGOT_IR_NEST_H
 
@@ -72,9 +72,11 @@ typedef struct Buffer {
     int64_t count;
     BufferKind kind;
     bool read, written;
-    bool fixed; /* argument: the same in every call until weights change, or in every step of a
-                   repeat, so that a packed copy of it is made once */
-    int index;  /* arguments: position in kernel->arguments; scratch: in kernel->scratch */
+    bool fixed;  /* argument: the same in every call until weights change, or in every step of a
+                    repeat, so that a packed copy of it is made once */
+    bool shared; /* a fixed one that functions for other numbers of rows read, too: one packed copy
+                    is to serve all of them */
+    int index;   /* arguments: position in kernel->arguments; scratch: in kernel->scratch */
 } Buffer;
 
 typedef enum ExprKind {

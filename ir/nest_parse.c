@@ -2,7 +2,7 @@
  *
  *     kernel   = "kernel" @name "(" argument, … ")" {fact} "{" {"scratch" buffer} {statement} "}"
  *     fact     = "may_alias" | "ordered" | "multiply_adds=" N | "steps=" N
- *     argument = ["fixed" | "out" | "inout"] buffer
+ *     argument = ["fixed" | "shared" | "out" | "inout"] buffer
  *     buffer   = %name ":" element "[" N "]"
  *     loop     = ("for" | "unroll" | "parallel") var "=" N ".." N ["step" N] "{" {statement} "}"
  *     vector   = "vector" var "=" N ".." N ["of" N] "{" {statement} "}"
@@ -248,7 +248,8 @@ static bool parse_argument(Scope *scope)
 {
     bool inout = reader_accept_word(&scope->reader, "inout");
     bool out = !inout && reader_accept_word(&scope->reader, "out");
-    bool fixed = !inout && !out && reader_accept_word(&scope->reader, "fixed");
+    bool shared = !inout && !out && reader_accept_word(&scope->reader, "shared");
+    bool fixed = shared || (!inout && !out && reader_accept_word(&scope->reader, "fixed"));
     const char *name;
     ElementType element;
     int64_t count;
@@ -258,6 +259,7 @@ static bool parse_argument(Scope *scope)
     buffer->read = !out;
     buffer->written = out || inout;
     buffer->fixed = fixed;
+    buffer->shared = shared;
     scope_bind(scope, (Binding){.name = name, .buffer = buffer});
     return true;
 }

@@ -344,7 +344,7 @@ static void print_block(Printer *printer, const Stmt *body, int indent)
 static const char *argument_way(const Buffer *buffer)
 {
     if (!buffer->written)
-        return buffer->fixed ? "fixed " : "";
+        return buffer->shared ? "shared " : buffer->fixed ? "fixed " : "";
     return buffer->read ? "inout " : "out ";
 }
 

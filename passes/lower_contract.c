@@ -19,6 +19,17 @@ static Stmt *contraction(Lowering *l, Node *root, const Axes *outer, const Coord
     return axes_loops(l, outer, lower_reduction(l, reduction, element, at));
 }
 
+bool lower_has_others(const Lowering *l)
+{
+    const Program *program = l->module->program;
+    int count = 0;
+    while (l->outer)
+        l = l->outer;
+    for (int i = 0; i < program->function_count; i++)
+        count += strcmp(program->functions[i]->name, l->function->name) == 0;
+    return count > 1;
+}
+
 /* Operands that stay the same from call to call, which prepare.c can pack ahead, or in all steps of
  * a scan, in front of which they can be packed. */
 static void mark_fixed(Lowering *l)
@@ -33,9 +44,10 @@ static void mark_fixed(Lowering *l)
         int64_t times = 1;
         for (const Lowering *body = l; body->depth > slot->depth; body = body->outer)
             times *= body->steps;
-        l->kernel->arguments[a]->fixed = slot->kind == SLOT_CONSTANT ||
-                                         (slot->kind == SLOT_STATE && !changes) ||
-                                         slot->kind == SLOT_PREPARED || times >= MANY_STEPS;
+        bool weights = slot->kind == SLOT_CONSTANT || (slot->kind == SLOT_STATE && !changes) ||
+                       slot->kind == SLOT_PREPARED;
+        l->kernel->arguments[a]->fixed = weights || times >= MANY_STEPS;
+        l->kernel->arguments[a]->shared = weights && lower_has_others(l);
     }
 }
 

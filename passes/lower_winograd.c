@@ -281,6 +281,7 @@ static Stmt *product_nest(Winograd *w)
     Affine out = axes_add(l, &axes, "k", w->out), in = axes_add(l, &reduced, "c", w->in);
     Buffer *u = lower_argument(l, w->u), *acc = nest_local(l->arena, "acc", TYPE_F32, 1);
     u->fixed = w->u->kind == SLOT_PREPARED;
+    u->shared = u->fixed && lower_has_others(l);
     Affine zero = affine_number(0);
     Expr *a = expr_load(l->arena, w->v, stacked(w, pitch(w, w->in), matrix, tile, w->in, in));
     Expr *b = expr_load(l->arena, u, stacked(w, w->in * w->out, matrix, in, w->out, out));

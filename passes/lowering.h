@@ -165,6 +165,8 @@ void lower_root_argmax(Lowering *l, Node *root);
 void lower_root_argsort(Lowering *l, Node *root);
 void lower_root_cumulative(Lowering *l, Node *root);
 void lower_root_contract(Lowering *l, Node *root);
+/* Is the function one of several of its name, for other rows or sizes? */
+bool lower_has_others(const Lowering *l);
 void lower_root_window(Lowering *l, Node *root);
 void lower_root_scatter(Lowering *l, Node *root);
 void lower_root_pad(Lowering *l, Node *root);

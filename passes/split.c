@@ -202,6 +202,7 @@ static Buffer **copy_arguments(Arena *arena, const Kernel *from, Kernel *to, con
         const char *name = arena_print(arena, "p%d", to->argument_count);
         buffers[a] = kernel_argument(arena, to, name, old->element, old->count);
         buffers[a]->fixed = old->fixed;
+        buffers[a]->shared = old->shared;
     }
     return buffers;
 }

@@ -161,6 +161,25 @@ bool tile_can_pack(const Contraction *c)
     return c->b->buffer->kind == BUFFER_ARGUMENT && !moves_outside(c);
 }
 
+/* The outer loop that goes on where the reduced loops end, in B: a part of a sum that has been
+ * split. The panels of weights that several functions read are the same with it and without; -1:
+ * there is none, or it does not matter. */
+static int continuing_loop(const Contraction *c)
+{
+    int64_t next = c->reduced_count ? c->reduced[0].b * c->reduced[0].extent : 0;
+    for (int i = 0; c->b->buffer->shared && i < c->outer_count; i++)
+        if (i != c->vector && c->outer[i].b != 0 && c->outer[i].b == next)
+            return i;
+    return -1;
+}
+
+/* Steps of B in one panel. */
+static int64_t panel_depth(const Contraction *c)
+{
+    int i = continuing_loop(c);
+    return c->depth * (i < 0 ? 1 : c->outer[i].extent);
+}
+
 static bool should_pack(const Contraction *c)
 {
     const Axis *v = &c->outer[c->vector];
@@ -177,6 +196,8 @@ static bool should_pack(const Contraction *c)
     if (!partial && next > 0 && next <= 2 * (int64_t)c->vectors * c->lanes)
         return false; /* a panel lies in memory almost as packing would put it */
     int64_t bytes = c->b->buffer->count * element_bytes(c->element);
+    if (c->b->buffer->shared && bytes >= FAR_BYTES)
+        return true;
     if (c->b->buffer->fixed && bytes >= FAR_BYTES) /* one reader: where it is to be one stream */
         return readers > 1 || next * element_bytes(c->element) >= FAR_BYTES ||
                bytes > (int64_t)c->target->l2_kib * 1024 / STREAM_PART;
@@ -187,16 +208,20 @@ Affine tile_packed_offset(const Contraction *c, Affine j, int64_t width)
 {
     Arena *arena = c->arena;
     Affine step = affine_number(0), block = affine_number(0);
+    int64_t depth = panel_depth(c);
+    int continuing = continuing_loop(c);
+    if (continuing >= 0)
+        step = affine_var(arena, c->outer[continuing].var, 1);
     for (int i = 0; i < c->reduced_count; i++)
         step = affine_add(arena, affine_scale(arena, step, c->reduced[i].extent),
                           affine_var(arena, c->reduced[i].var, 1));
     for (int i = 0; i < c->outer_count; i++)
-        if (i != c->vector && c->outer[i].b != 0)
+        if (i != c->vector && i != continuing && c->outer[i].b != 0)
             block = affine_add(arena, affine_scale(arena, block, c->outer[i].extent),
                                affine_var(arena, c->outer[i].var, 1));
     Affine offset =
-        affine_add(arena, affine_scale(arena, j, c->depth), affine_scale(arena, step, width));
-    return affine_add(arena, offset, affine_scale(arena, block, c->depth * tile_packed_width(c)));
+        affine_add(arena, affine_scale(arena, j, depth), affine_scale(arena, step, width));
+    return affine_add(arena, offset, affine_scale(arena, block, depth * tile_packed_width(c)));
 }
 
 Stmt *tile_reduced_loops(const Contraction *c, int count, Stmt *body)
@@ -554,6 +579,8 @@ static Stmt *tile(Contraction *c)
 /* A dot product along memory beats packing what is read only a few times. */
 static bool better_as_dot(const Contraction *c)
 {
+    if (c->b->buffer->shared && tile_can_pack(c))
+        return false;
     const Axis *v = &c->outer[c->vector];
     int64_t readers = 1;
     for (int i = 0; i < c->outer_count; i++)
@@ -612,5 +639,5 @@ void tile_contractions(Arena *arena, const Target *target, Kernel *kernel, Packi
 {
     tile_contractions_by(tile_unless_dot, arena, target, kernel, packings);
     for (int a = 0; a < kernel->argument_count; a++)
-        kernel->arguments[a]->fixed = false; /* nobody else asks */
+        kernel->arguments[a]->fixed = kernel->arguments[a]->shared = false; /* nobody else asks */
 }

@@ -174,21 +174,32 @@ typedef struct Choice {
     double cost; /* 0: none yet */
 } Choice;
 
+/* Panels of weights that several functions read are as wide in all of them, whatever their rows. */
+static int shared_vectors(const Contraction *c)
+{
+    enum { OF_MANY_REGISTERS = 4, OF_FEW_REGISTERS = 3 };
+    int64_t needed = (c->outer[c->vector].extent + c->lanes - 1) / c->lanes;
+    int most = c->target->registers >= 32 ? OF_MANY_REGISTERS : OF_FEW_REGISTERS;
+    return needed < most ? (int)needed : most;
+}
+
 /* All widths of blocks of this height. */
 static void try_widths(Contraction *c, Shape shape, Choice *best)
 {
     int spare = factor_registers(c, &shape);
     int64_t width = c->outer[c->vector].extent;
     int height = shape.rows * shape.lines;
-    for (int vectors = 1; vectors <= VECTORS_MAX; vectors++) {
+    for (int vectors = c->b->buffer->shared ? shared_vectors(c) : 1; vectors <= VECTORS_MAX;
+         vectors++) {
         if (height * vectors + vectors + spare > c->target->registers ||
             (vectors > 1 && (vectors - 1) * c->lanes >= width))
             break;
         shape.vectors = vectors;
         double cost = total_cost(c, &shape);
-        if (best->cost != 0 && cost >= best->cost * 0.999)
-            continue;
-        *best = (Choice){shape, cost};
+        if (best->cost == 0 || cost < best->cost * 0.999)
+            *best = (Choice){shape, cost};
+        if (c->b->buffer->shared)
+            break;
     }
 }
 

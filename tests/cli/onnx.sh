@@ -24,6 +24,43 @@ holds 'inspect' "$INGOT" inspect residual.onnx --dim N=2
 matches 'inspect names nodes' "$out" '^stem +Conv +f32\[2,8,8,8\] +216 +27,648$'
 holds 'a library' "$INGOT" build residual.onnx --emit=static -o residual
 
+# --- half precision and unsigned integers ---
+cp "$models/half/model.onnx" half.onnx
+holds 'build in half precision' "$INGOT" build half.onnx --batch=5 -o half
+holds 'infer in half precision' ./half infer --input x="$models/half/in_x.npy" --input counts="$models/half/in_counts.npy" \
+    --output halves
+for output in y large; do # behind headers that may differ
+    size=$([ $output = y ] && echo 80 || echo 120)
+    is "$output.npy" "$(tail -c $size halves/$output.npy | od -An -tx1)" \
+        "$(tail -c $size "$models/half/out_$output.npy" | od -An -tx1)"
+done
+holds 'a library in half precision' "$INGOT" build half.onnx --emit=object -o half
+is 'what its header says' "$(grep -c 'uint16_t\[1\]\[8\], bits of f16' half.h)" 2
+matches 'and explains' "$(grep 'binary16' half.h)" 'A uint16_t that is "bits of f16" holds an IEEE binary16'
+
+# --- several sizes, one program ---
+cp "$models/tokens/model.onnx" tokens.onnx
+holds 'several sizes' "$INGOT" check tokens.onnx --batch=1,2 --dim length=2,3
+holds 'a program for several sizes' "$INGOT" build tokens.onnx --batch=1,2 --dim length=2,3 -o tokens
+run ./tokens info
+is 'its functions' "$(printf '%s\n' "$out" | grep infer)" '  infer, batch 1, length=2
+  infer, batch 1, length=3
+  infer, batch 2, length=2
+  infer, batch 2, length=3'
+run ./tokens infer --input "$models/tokens/in_words.npy"
+matches 'the one that fits is run' "$out" '^score f32\[5,2\]$'
+refuses 'none fits' 1 "tokens: $models/classifier/in_numbers.npy: each row is f32[4], but \"words\" needs f32[2,4]; \
+the model was built for length=2, and for length=3" ./tokens infer --input "$models/classifier/in_numbers.npy"
+holds 'a library for several sizes' "$INGOT" build tokens.onnx --batch=1,2 --dim length=2,3 --emit=object -o tokens
+is 'its symbols' "$(grep -o 'tokens_infer[a-z0-9_]*' tokens.h | tr '\n' ' ')" \
+    'tokens_infer tokens_infer_length3 tokens_infer_batch2 tokens_infer_batch2_length3 '
+refuses 'rows that nobody counts' 1 "--batch: the first dimension of the model's inputs does not count rows of data; \
+--dim and --shape say what other dimensions are" "$INGOT" build tokens.onnx --batch=2 --shape words=1x3x4
+
+# one copy of the weights, in one layout
+constants_of() { "$INGOT" inspect residual.onnx --dim "N=$1" | grep '^constants'; }
+is 'functions share weights' "$(constants_of 1,8,32)" "$(constants_of 1)"
+
 # --- training ---
 cat >recipe.json <<'END'
 { "train": { "targets": { "label": { "classes": 2 } },
