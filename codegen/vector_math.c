@@ -184,6 +184,29 @@ LLVMValueRef math_power_of_two(const Math *m, LLVMValueRef n)
                           LLVMBuildShl(m->builder, biased, math_integer(m, m->wide ? 52 : 23), ""));
 }
 
+/* AVX-512's, for vectors of its full width */
+bool math_scales(const Math *m)
+{
+    return m->target->architecture == ARCHITECTURE_X86_64 && m->target->masked &&
+           m->lanes * (m->wide ? 64 : 32) == 512;
+}
+
+LLVMValueRef math_scale(const Math *m, LLVMValueRef x, LLVMValueRef whole)
+{
+    enum { CURRENT_ROUNDING = 4 };
+    const char *name =
+        m->wide ? "llvm.x86.avx512.mask.scalef.pd.512" : "llvm.x86.avx512.mask.scalef.ps.512";
+    LLVMTypeRef mask = LLVMIntTypeInContext(m->context, (unsigned)m->lanes);
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(m->context);
+    LLVMValueRef in[5] = {x, whole, x, LLVMConstAllOnes(mask),
+                          LLVMConstInt(i32, CURRENT_ROUNDING, 0)};
+    LLVMModuleRef module =
+        LLVMGetGlobalParent(LLVMGetBasicBlockParent(LLVMGetInsertBlock(m->builder)));
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef callee = LLVMGetIntrinsicDeclaration(module, id, NULL, 0);
+    return LLVMBuildCall2(m->builder, LLVMGlobalGetValueType(callee), callee, in, 5, "");
+}
+
 LLVMValueRef math_any(const Math *m, LLVMValueRef condition)
 {
     if (m->lanes == 1)

@@ -1,7 +1,8 @@
 /* Exponentials and logarithms, and what is made of them: tanh, sigmoid, erf, pow.
  *
  * exp     x = n·ln 2 + r, |r| ≤ ln 2 / 2; e^x = 2^n · (1 + r + r²·P(r)). 2^n is applied as two
- * factors, so overflow, underflow and infinities come out of the multiplications by themselves
+ * factors, so overflow, underflow and infinities come out of the multiplications by themselves; or
+ * by AVX-512's one instruction
  * expm1   the same with (2^n - 1) + 2^n·(r + r²·P(r)), which is exact in the small
  * log     x = 2^n · (1 + f) with 1 + f near 1; log(1 + f) by a polynomial (f32) or s = f/(2 + f)
  * (f64, as in fdlibm) log1p   the same from u = 1 + x, with what the rounding of u lost added back
@@ -26,14 +27,20 @@ static const double exp_f64[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 399168
 static const double ln2_high_f32 = 0x1.62e4p-1, ln2_low_f32 = 0x1.7f7d1cp-20;
 static const double ln2_high_f64 = 0x1.62e42feep-1, ln2_low_f64 = 0x1.a39ef35793c76p-33;
 
-/* x - n·ln 2, n being x / ln 2 rounded; |x| must be moderate. */
-static LLVMValueRef reduce_by_ln2(const Math *m, LLVMValueRef x, LLVMValueRef *n)
+typedef struct Reduced {      /* n·ln 2 + r, n being whole */
+    LLVMValueRef r, whole, n; /* n as a float and as an integer */
+} Reduced;
+
+/* n = x / ln 2 rounded; |x| must be moderate. */
+static Reduced reduce_by_ln2(const Math *m, LLVMValueRef x)
 {
-    LLVMValueRef whole = math_nearest(m, x, 0x1.71547652b82fep0, n);
-    LLVMValueRef negative = math_neg(m, whole);
+    Reduced reduced;
+    reduced.whole = math_nearest(m, x, 0x1.71547652b82fep0, &reduced.n);
+    LLVMValueRef negative = math_neg(m, reduced.whole);
     LLVMValueRef high = math_number(m, m->wide ? ln2_high_f64 : ln2_high_f32);
     LLVMValueRef low = math_number(m, m->wide ? ln2_low_f64 : ln2_low_f32);
-    return math_multiply_add(m, negative, low, math_multiply_add(m, negative, high, x));
+    reduced.r = math_multiply_add(m, negative, low, math_multiply_add(m, negative, high, x));
+    return reduced;
 }
 
 /* e^r - 1 for |r| ≤ ln 2 / 2 */
@@ -43,24 +50,45 @@ static LLVMValueRef small_expm1(const Math *m, LLVMValueRef r)
     return math_multiply_add(m, math_mul(m, r, r), p, r);
 }
 
+/* y·2^n, wherever that lies */
+static LLVMValueRef scaled(const Math *m, LLVMValueRef y, Reduced by)
+{
+    if (math_scales(m))
+        return math_scale(m, y, by.whole);
+    LLVMValueRef half = LLVMBuildAShr(m->builder, by.n, math_integer(m, 1), "");
+    LLVMValueRef rest = LLVMBuildSub(m->builder, by.n, half, "");
+    return math_mul(m, math_mul(m, y, math_power_of_two(m, half)), math_power_of_two(m, rest));
+}
+
+static LLVMValueRef plus_one(const Math *m, LLVMValueRef x)
+{
+    return math_add(m, x, math_number(m, 1));
+}
+
 LLVMValueRef math_exp(const Math *m, LLVMValueRef x)
 {
-    LLVMValueRef n;
     x = math_at_least(m, math_at_most(m, x, m->wide ? 710 : 89), m->wide ? -746 : -104);
-    LLVMValueRef r = reduce_by_ln2(m, x, &n);
-    LLVMValueRef y = math_add(m, small_expm1(m, r), math_number(m, 1));
-    LLVMValueRef half = LLVMBuildAShr(m->builder, n, math_integer(m, 1), "");
-    LLVMValueRef rest = LLVMBuildSub(m->builder, n, half, "");
-    return math_mul(m, math_mul(m, y, math_power_of_two(m, half)), math_power_of_two(m, rest));
+    Reduced reduced = reduce_by_ln2(m, x);
+    return scaled(m, plus_one(m, small_expm1(m, reduced.r)), reduced);
+}
+
+/* For |x| ≤ 80, where e^x is a normal number. */
+static LLVMValueRef moderate_exp(const Math *m, LLVMValueRef x)
+{
+    Reduced reduced = reduce_by_ln2(m, x);
+    LLVMValueRef y = plus_one(m, small_expm1(m, reduced.r));
+    return math_scales(m) ? math_scale(m, y, reduced.whole)
+                          : math_mul(m, y, math_power_of_two(m, reduced.n));
 }
 
 /* Half of 2^n - 1 + 2^n·p, doubled: n may be as large as the exponent of the largest number. Where
  * n is 0 the result is p itself, which halving could flush. The sign is that of x, also for 0. */
 LLVMValueRef math_expm1(const Math *m, LLVMValueRef x)
 {
-    LLVMValueRef n,
-        limited = math_at_least(m, math_at_most(m, x, m->wide ? 710 : 89), m->wide ? -40 : -20);
-    LLVMValueRef p = small_expm1(m, reduce_by_ln2(m, limited, &n));
+    LLVMValueRef limited =
+        math_at_least(m, math_at_most(m, x, m->wide ? 710 : 89), m->wide ? -40 : -20);
+    Reduced reduced = reduce_by_ln2(m, limited);
+    LLVMValueRef n = reduced.n, p = small_expm1(m, reduced.r);
     LLVMValueRef scale = math_power_of_two(m, LLVMBuildSub(m->builder, n, math_integer(m, 1), ""));
     LLVMValueRef half = math_multiply_add(m, scale, p, math_sub(m, scale, math_number(m, 0.5)));
     LLVMValueRef near = LLVMBuildICmp(m->builder, LLVMIntEQ, n, math_integer(m, 0), "");
@@ -72,8 +100,9 @@ LLVMValueRef math_tanh(const Math *m, LLVMValueRef x)
 {
     /* beyond the limit the result rounds to 1 */
     LLVMValueRef size = math_at_most(m, math_abs(m, x), m->wide ? 20 : 9.5);
-    LLVMValueRef n, p = small_expm1(m, reduce_by_ln2(m, math_add(m, size, size), &n));
-    LLVMValueRef scale = math_power_of_two(m, n);
+    Reduced reduced = reduce_by_ln2(m, math_add(m, size, size));
+    LLVMValueRef p = small_expm1(m, reduced.r);
+    LLVMValueRef scale = math_power_of_two(m, reduced.n);
     LLVMValueRef e = math_multiply_add(m, scale, p, math_sub(m, scale, math_number(m, 1)));
     LLVMValueRef ratio = math_div(m, e, math_add(m, e, math_number(m, 2)));
     return math_with_sign(m, ratio, x);
@@ -219,7 +248,7 @@ LLVMValueRef math_erf(const Math *m, LLVMValueRef x)
         math_multiply_add(m, MATH_POLYNOMIAL(m, square, erf_small_f32), size, size);
     LLVMValueRef power = MATH_POLYNOMIAL(m, size, erf_large_f32);
     power = math_multiply_add(m, power, size, math_neg(m, size));
-    LLVMValueRef large = math_sub(m, math_number(m, 1), math_exp(m, power));
+    LLVMValueRef large = math_sub(m, math_number(m, 1), moderate_exp(m, power));
     LLVMValueRef far = math_is(m, LLVMRealOGT, size, math_number(m, 475.0 / 512));
     return math_with_sign(m, math_abs(m, math_select(m, far, large, small)), x);
 }

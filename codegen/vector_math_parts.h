@@ -78,6 +78,10 @@ LLVMValueRef math_extreme(const Math *m, bool larger, LLVMValueRef a, LLVMValueR
 LLVMValueRef math_nearest(const Math *m, LLVMValueRef x, double factor, LLVMValueRef *whole);
 /* 2^n for an integer n in the range of normal numbers */
 LLVMValueRef math_power_of_two(const Math *m, LLVMValueRef n);
+/* Is there one instruction for x·2^whole, `whole` being a whole float, which over- and underflows
+ * as a product does? Then that is it. */
+bool math_scales(const Math *m);
+LLVMValueRef math_scale(const Math *m, LLVMValueRef x, LLVMValueRef whole);
 /* Is any lane of an i1 value or vector set? */
 LLVMValueRef math_any(const Math *m, LLVMValueRef condition);
 
