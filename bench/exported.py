@@ -38,6 +38,8 @@ def settle(model):
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             torch.nn.init.uniform_(module.running_var, 0.8, 1.2)
             torch.nn.init.normal_(module.running_mean, 0, 0.1)
+        if isinstance(module, torch.nn.Linear) and not module.weight.any():
+            torch.nn.init.normal_(module.weight, 0, 0.02)  # an answer of noughts says nothing
     return model.eval()
 
 

@@ -102,9 +102,35 @@ static void copy_element(const Stmt *store, const Bound *bound)
         memset(place, 0, bytes);
 }
 
+/* A loop of nothing but one store: both places move on by so many bytes in each turn. */
+static bool copy_run(const Stmt *loop, const Bound *first)
+{
+    const Stmt *store = loop->body;
+    if (store->kind != STMT_STORE || store->next)
+        return false;
+    int64_t bytes = element_bytes(store->value->element), step = loop->step * bytes;
+    char *to = element_place(store->buffer, store->offset, first);
+    int64_t to_step = step * affine_factor(store->offset, loop->var), from_step = 0;
+    const char *from = NULL;
+    if (store->value->kind == EXPR_LOAD) {
+        from = element_place(store->value->buffer, store->value->offset, first);
+        from_step = step * affine_factor(store->value->offset, loop->var);
+    }
+    for (int64_t i = loop->begin; i < loop->end; i += loop->step, to += to_step) {
+        if (from)
+            memcpy(to, from, (size_t)bytes);
+        else
+            memset(to, 0, (size_t)bytes);
+        from = from ? from + from_step : NULL;
+    }
+    return true;
+}
+
 static void copy_in_loop(const Stmt *loop, const Bound *bound)
 {
     Bound inner = {.var = loop->var, .value = loop->begin, .outer = bound};
+    if (loop->begin >= loop->end || copy_run(loop, &inner))
+        return;
     for (; inner.value < loop->end; inner.value += loop->step)
         copy_now(loop->body, &inner);
 }
