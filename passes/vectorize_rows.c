@@ -21,7 +21,7 @@ enum { ROWS = 4 };
 typedef struct Look {
     int loops;
     bool stores, carries; /* in the loop: to memory, to registers */
-    bool simple; /* no other loops, and no scratch, which rows would share */
+    bool simple;          /* no other loops, and no scratch, which rows would share */
 } Look;
 
 static void look_at_load(void *argument, const Expr *load)
@@ -107,7 +107,7 @@ Stmt *vectorize_rows(Arena *arena, Kernel *kernel, Stmt *loop)
     int64_t done = loop->end / ROWS * ROWS;
     Stmt *all = stmt_loop(arena, LOOP_SERIAL, loop->var, 0, done, ROWS, body);
     if (done < loop->end)
-        all = stmt_append(all, stmt_loop(arena, LOOP_SERIAL, loop->var, done, loop->end, 1,
-                                         loop->body));
+        all = stmt_append(all,
+                          stmt_loop(arena, LOOP_SERIAL, loop->var, done, loop->end, 1, loop->body));
     return all;
 }

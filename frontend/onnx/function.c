@@ -13,7 +13,12 @@
 
 /* Fields of messages that the schema of Debian 12, of ONNX 1.12, does not have. */
 enum { FUNCTION_DEFAULTS = 11, FUNCTION_OVERLOAD = 13, NODE_OVERLOAD = 8 };
-enum { CALL_DEPTH_LIMIT = 32 };
+enum { CALL_DEPTH_LIMIT = 64 }; /* calls within calls */
+
+static const char *text_of(const char *text)
+{
+    return text ? text : "";
+}
 
 static const char *overload_of(Arena *arena, const ProtobufCMessage *message, unsigned tag)
 {
@@ -23,7 +28,7 @@ static const char *overload_of(Arena *arena, const ProtobufCMessage *message, un
 
 static const char *key_of(Arena *arena, const char *domain, const char *name, const char *overload)
 {
-    return arena_print(arena, "%s:%s:%s", onnx_domain(domain), name ? name : "", overload);
+    return arena_print(arena, "%s:%s:%s", onnx_domain(domain), text_of(name), overload);
 }
 
 static bool read_defaults(OnnxReader *r, const char *place, OnnxFunction *function)
@@ -51,9 +56,10 @@ bool onnx_functions_list(OnnxReader *r)
         const char *overload = overload_of(r->arena, &function->proto->base, FUNCTION_OVERLOAD);
         const char *key =
             key_of(r->arena, function->proto->domain, function->proto->name, overload);
-        const char *place = arena_print(r->arena, "%s: function \"%s\"", r->path, key);
+        const char *place =
+            arena_print(r->arena, "%s: function \"%s\"", r->path, text_of(function->proto->name));
         if (map_get(&r->functions, key))
-            return diag_error(r->diag, place, "there are two of this name");
+            return diag_error(r->diag, place, "there are two of this name in its domain");
         if (!read_defaults(r, place, function))
             return false;
         map_set(&r->functions, key, function);
@@ -61,7 +67,7 @@ bool onnx_functions_list(OnnxReader *r)
     return true;
 }
 
-const OnnxFunction *onnx_function_find(OnnxReader *r, const Onnx__NodeProto *node)
+OnnxFunction *onnx_function_find(OnnxReader *r, const Onnx__NodeProto *node)
 {
     if (r->functions.count == 0)
         return NULL;
@@ -105,7 +111,7 @@ static void take_outputs(OnnxOp *op, OnnxScope *scope, const Onnx__FunctionProto
     }
 }
 
-void onnx_function_run(OnnxOp *op, const OnnxFunction *function)
+void onnx_function_run(OnnxOp *op, OnnxFunction *function)
 {
     OnnxReader *r = op->reader;
     const Onnx__FunctionProto *proto = function->proto;
@@ -116,6 +122,10 @@ void onnx_function_run(OnnxOp *op, const OnnxFunction *function)
     scope->place = op->place;
     scope->call = op;
     scope->function = function;
+    if (function->runs) {
+        onnx_error(op, "the function calls itself");
+        return;
+    }
     if (r->call_depth >= CALL_DEPTH_LIMIT) {
         onnx_error(op, "functions call each other more than %d deep", CALL_DEPTH_LIMIT);
         return;
@@ -126,8 +136,10 @@ void onnx_function_run(OnnxOp *op, const OnnxFunction *function)
         return;
     }
     r->call_depth++;
+    function->runs = true;
     op->failed =
         !bind_inputs(op, scope, proto) || !onnx_nodes_run(r, scope, proto->node, proto->n_node);
+    function->runs = false;
     r->call_depth--;
     take_outputs(op, scope, proto);
     memset(op->attribute_read, 1, op->proto->n_attribute);

@@ -226,7 +226,9 @@ static void run_operator(OnnxOp *op, const char *domain)
     op->row = op->opset ? onnx_operator_find(domain, text_of(op->proto->op_type), op->opset) : NULL;
     bool ready = find_inputs(op);
     if (!op->opset)
-        onnx_error(op, "the model does not say which version of the operators of %s it uses",
+        onnx_error(op,
+                   "the model does not say which version of the operators of %s it uses, and has "
+                   "no function of this name",
                    domain[0] ? domain : "ai.onnx");
     else if (!op->row)
         refuse_operator(op, domain);
@@ -253,7 +255,7 @@ static bool run_node(OnnxReader *reader, OnnxScope *scope, const Onnx__NodeProto
     op->out = ARENA_ARRAY(reader->arena, OnnxValue, op->out_count + 1);
     op->attribute_read = ARENA_ARRAY(reader->arena, bool, node->n_attribute);
     scope->f->place = op->place;
-    const OnnxFunction *function = onnx_function_find(reader, node);
+    OnnxFunction *function = onnx_function_find(reader, node);
     if (reader->node_limit-- <= 0)
         onnx_error(op, "the model has too many nodes, loops written out among them");
     else if (!function)

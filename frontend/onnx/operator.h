@@ -241,7 +241,6 @@ Node *const *onnx_body_captured(const OnnxBody *body, int *count);
 typedef struct OnnxTrial {
     const char *why; /* behind the end: the first error; NULL: none */
     Diag *diag;
-    int64_t node_limit;
     int layer_count;
     bool failed;
 } OnnxTrial;

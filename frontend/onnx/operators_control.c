@@ -39,8 +39,8 @@ bool onnx_known(OnnxOp *op, const OnnxValue *value, int64_t *number)
 Node *onnx_one(OnnxOp *op, Function *f, Node *x)
 {
     if (x && type_elements(&x->type) != 1)
-        return onnx_error(op, "must be told by one number or truth value, not by %d axes of them",
-                          x->type.rank);
+        return onnx_error(op, "needs one number or truth value, but is given %lld of them",
+                          (long long)type_elements(&x->type));
     return x ? graph_reshape(f, x, 0, NULL) : NULL;
 }
 
@@ -125,10 +125,6 @@ static bool choose(const Choice *c, OnnxValue *yes, OnnxValue *no, OnnxValue *re
 static OnnxValue *run_branch(OnnxOp *op, const Onnx__GraphProto *graph)
 {
     OnnxValue *results = ARENA_ARRAY(op->arena, OnnxValue, graph->n_output);
-    if ((size_t)op->out_count > graph->n_output) {
-        onnx_error(op, "has %d outputs, but a branch with %zu", op->out_count, graph->n_output);
-        return NULL;
-    }
     return onnx_graph_run(op, graph, NULL, 0, results) ? results : NULL;
 }
 
@@ -139,6 +135,11 @@ void onnx_build_if(OnnxOp *op)
     int64_t decided;
     if (!yes || !no)
         return;
+    if ((size_t)op->out_count > yes->n_output || (size_t)op->out_count > no->n_output) {
+        onnx_error(op, "has %d outputs, but its branches have %zu and %zu", op->out_count,
+                   yes->n_output, no->n_output);
+        return;
+    }
     if (onnx_known(op, op->in[0], &decided)) {
         const OnnxValue *results = run_branch(op, decided ? yes : no);
         for (int i = 0; results && i < op->out_count; i++)

@@ -240,7 +240,11 @@ static bool run_turn(Loop *l, int64_t turn)
 
 static bool cannot_write_out(const Loop *l, const char *reason, const Node *of)
 {
-    return onnx_error(l->op, "%s, and it is no loop whose turns are alike: %s%s", reason, l->why,
+    size_t own = strlen(l->op->place);
+    const char *why = l->why ? l->why : "its body fails";
+    if (strncmp(why, l->op->place, own) == 0 && strncmp(why + own, ": ", 2) == 0)
+        why += own + 2;
+    return onnx_error(l->op, "%s, and it is no loop whose turns are alike: %s%s", reason, why,
                       of ? onnx_remedy(l->op, of) : "");
 }
 

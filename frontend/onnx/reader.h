@@ -19,6 +19,7 @@ typedef struct OnnxFunction {
     const Onnx__FunctionProto *proto;
     const Onnx__AttributeProto **defaults; /* of attributes that a call need not give */
     int default_count;
+    bool runs; /* a call of it is being replaced */
 } OnnxFunction;
 
 /* Names that can be seen, innermost first. A body is a function of its own: what it reads from
@@ -69,8 +70,8 @@ const char *onnx_domain(const char *domain);
 /* function.c: the model's own functions; calls of them are replaced by the nodes of their bodies.
  */
 bool onnx_functions_list(OnnxReader *reader);
-const OnnxFunction *onnx_function_find(OnnxReader *reader, const Onnx__NodeProto *node);
-void onnx_function_run(OnnxOp *op, const OnnxFunction *function);
+OnnxFunction *onnx_function_find(OnnxReader *reader, const Onnx__NodeProto *node);
+void onnx_function_run(OnnxOp *op, OnnxFunction *function);
 /* NULL when the attribute has none. */
 const Onnx__AttributeProto *onnx_function_default(const OnnxFunction *function, const char *name);
 

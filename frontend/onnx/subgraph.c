@@ -117,10 +117,7 @@ Node *onnx_empty_stack(OnnxOp *op, const TensorType *type)
 OnnxTrial onnx_trial_begin(OnnxOp *op)
 {
     OnnxReader *r = op->reader;
-    OnnxTrial trial = {.diag = r->diag,
-                       .node_limit = r->node_limit,
-                       .layer_count = r->layer_count,
-                       .failed = op->failed};
+    OnnxTrial trial = {.diag = r->diag, .layer_count = r->layer_count, .failed = op->failed};
     r->diag = op->program->diag = diag_create(r->arena);
     return trial;
 }
@@ -132,9 +129,7 @@ bool onnx_trial_end(OnnxOp *op, OnnxTrial *trial)
     trial->why = r->diag->error_count ? r->diag->messages[0] : NULL;
     r->diag = op->program->diag = trial->diag;
     op->failed = trial->failed;
-    if (!good) {
-        r->node_limit = trial->node_limit;
+    if (!good)
         r->layer_count = trial->layer_count;
-    }
     return good;
 }

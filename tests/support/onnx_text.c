@@ -203,18 +203,6 @@ static Onnx__ValueInfoProto *value_info(Maker *m, char *label, int type, const i
 
 /* ---- lines ---- */
 
-static void read_opset(Maker *m)
-{
-    Onnx__OperatorSetIdProto *import = ARENA_NEW(m->arena, Onnx__OperatorSetIdProto);
-    onnx__operator_set_id_proto__init(import);
-    skip_blanks(m);
-    import->domain = isdigit((unsigned char)*m->next) ? arena_copy_text(m->arena, "") : name(m);
-    import->has_version = 1;
-    import->version = whole(m);
-    m->model.opset_import =
-        grown(m->arena, m->model.opset_import, &m->model.n_opset_import, import);
-}
-
 static void read_declaration(Maker *m, char *label)
 {
     Onnx__GraphProto *graph = &m->graph;
@@ -249,6 +237,75 @@ static void read_list(Maker *m, Onnx__AttributeProto *a)
                             : ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
 }
 
+static void read_line(Maker *m);
+
+/* Lines up to the closing brace; what is read goes to m->graph. */
+static void read_block(Maker *m)
+{
+    for (;;) {
+        while (*m->next == '\n' || *m->next == ' ')
+            m->next++;
+        if (accept(m, "}"))
+            return;
+        if (!*m->next)
+            give_up(m);
+        if (!accept(m, "->")) {
+            read_line(m);
+            continue;
+        }
+        do
+            m->graph.output = grown(m->arena, m->graph.output, &m->graph.n_output,
+                                    value_info(m, name(m), 0, NULL, 0));
+        while (accept(m, ","));
+    }
+}
+
+static Onnx__GraphProto *read_graph(Maker *m)
+{
+    Onnx__GraphProto outer = m->graph, *graph = ARENA_NEW(m->arena, Onnx__GraphProto);
+    onnx__graph_proto__init(&m->graph);
+    read_block(m);
+    *graph = m->graph;
+    m->graph = outer;
+    return graph;
+}
+
+static Onnx__OperatorSetIdProto *new_import(Maker *m, char *domain, int64_t version)
+{
+    Onnx__OperatorSetIdProto *import = ARENA_NEW(m->arena, Onnx__OperatorSetIdProto);
+    onnx__operator_set_id_proto__init(import);
+    import->domain = domain;
+    import->has_version = 1;
+    import->version = version;
+    return import;
+}
+
+/* my.F(a, b) -> c { … } */
+static void read_function(Maker *m)
+{
+    Onnx__FunctionProto *f = ARENA_NEW(m->arena, Onnx__FunctionProto);
+    onnx__function_proto__init(f);
+    char *type = name(m), *dot = strrchr(type, '.');
+    f->name = dot ? dot + 1 : type;
+    f->domain = arena_copy_bytes(m->arena, type, dot ? (size_t)(dot - type) : 0);
+    expect(m, "(");
+    while (!accept(m, ")")) {
+        f->input = grown(m->arena, f->input, &f->n_input, name(m));
+        accept(m, ",");
+    }
+    expect(m, "->");
+    do
+        f->output = grown(m->arena, f->output, &f->n_output, name(m));
+    while (accept(m, ","));
+    expect(m, "{");
+    const Onnx__GraphProto *body = read_graph(m);
+    f->node = body->node;
+    f->n_node = body->n_node;
+    f->opset_import = grown(m->arena, f->opset_import, &f->n_opset_import,
+                            new_import(m, arena_copy_text(m->arena, ""), 22));
+    m->model.functions = grown(m->arena, m->model.functions, &m->model.n_functions, f);
+}
+
 static Onnx__AttributeProto *read_attribute(Maker *m)
 {
     Onnx__AttributeProto *a = ARENA_NEW(m->arena, Onnx__AttributeProto);
@@ -258,6 +315,9 @@ static Onnx__AttributeProto *read_attribute(Maker *m)
     a->has_type = 1;
     if (accept(m, "[")) {
         read_list(m, a);
+    } else if (accept(m, "{")) {
+        a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH;
+        a->g = read_graph(m);
     } else if (*m->next == '"') {
         a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING;
         a->has_s = 1;
@@ -307,10 +367,22 @@ static void read_node(Maker *m, char *first)
     m->graph.node = grown(m->arena, m->graph.node, &m->graph.n_node, node);
 }
 
+static void read_opset(Maker *m)
+{
+    skip_blanks(m);
+    char *domain = isdigit((unsigned char)*m->next) ? arena_copy_text(m->arena, "") : name(m);
+    m->model.opset_import = grown(m->arena, m->model.opset_import, &m->model.n_opset_import,
+                                  new_import(m, domain, whole(m)));
+}
+
 static void read_line(Maker *m)
 {
     if (accept(m, "opset ")) {
         read_opset(m);
+        return;
+    }
+    if (accept(m, "function ")) {
+        read_function(m);
         return;
     }
     char *word = name(m);

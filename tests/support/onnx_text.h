@@ -7,8 +7,19 @@
  *     v, i = TopK(x, k) axis=1 largest=0    a node; "_" is an input or output left out
  *     y = ai.onnx.ml.Scaler(x) offset=[1.0] scale=[2.0]
  *
- * Attributes are 7, 7.0, "text", lists of these in [ ], or a tensor, float[2]{1,2}. What the last
- * node makes is what the model gives. */
+ *     function my.F(a, b) -> c {            a function of the model's own; its nodes, up to }
+ *
+ * Attributes are 7, 7.0, "text", lists of these in [ ], a tensor, float[2]{1,2}, or a graph, whose
+ * lines stand in { }: its inputs, nodes, and what it gives.
+ *
+ *     y = If(c) then_branch={
+ *       a = Add(x, x)
+ *       -> a
+ *     } else_branch={
+ *       -> x
+ *     }
+ *
+ * What the last node makes is what the model gives. */
 #ifndef INGOT_TESTS_ONNX_TEXT_H
 #define INGOT_TESTS_ONNX_TEXT_H
 
