@@ -123,21 +123,28 @@ void onnx_build_dequantize_linear(OnnxOp *op)
     onnx_out(op, 0, graph_cast(op->f, dequantized(op, x, scale, zero), element));
 }
 
-/* Scale and zero point so that the numbers at hand, and 0, fill the range of u8. */
-void onnx_build_dynamic_quantize_linear(OnnxOp *op)
+/* u8, with scale and zero point so that the numbers at hand, and 0, fill the range; NULL after an
+ * error. */
+static Node *dynamically_quantized(OnnxOp *op, Node *x, Node **scale, Node **zero)
 {
-    Node *x = onnx_in(op, 0);
     Node *high = onnx_at_least(op, graph_reduce_all(op->f, OP_reduce_max, x), 0);
     Node *low = onnx_at_most(op, graph_reduce_all(op->f, OP_reduce_min, x), 0);
     Node *span = graph_sub(op->f, high, low);
+    *scale = *zero = NULL;
     if (!span)
-        return;
+        return NULL;
     Node *none = onnx_compare(op, OP_eq, span, 0);
     span = graph_select(op->f, none, onnx_scalar(op, span->type.element, 1), span);
-    Node *scale = graph_binary_scalar(op->f, OP_div, span, 255);
-    Node *zero = graph_div(op->f, graph_unary(op->f, OP_neg, low), scale);
-    zero = saturated(op, zero, NULL, TYPE_U8);
-    onnx_out(op, 0, saturated(op, graph_div(op->f, x, scale), zero, TYPE_U8));
+    *scale = graph_binary_scalar(op->f, OP_div, span, 255);
+    Node *lowest = graph_div(op->f, graph_unary(op->f, OP_neg, low), *scale);
+    *zero = saturated(op, lowest, NULL, TYPE_U8);
+    return saturated(op, graph_div(op->f, x, *scale), *zero, TYPE_U8);
+}
+
+void onnx_build_dynamic_quantize_linear(OnnxOp *op)
+{
+    Node *scale, *zero, *q = dynamically_quantized(op, onnx_in(op, 0), &scale, &zero);
+    onnx_out(op, 0, q);
     onnx_out(op, 1, scale);
     onnx_out(op, 2, zero);
 }
@@ -232,7 +239,7 @@ void onnx_build_qlinear_conv(OnnxOp *op)
     onnx_out(op, 0, onnx_channels_first(op, y));
 }
 
-/* ---- com.microsoft: element-wise, between integers ---- */
+/* ---- com.microsoft: between integers ---- */
 
 /* The tensor at input i with scale and zero point behind it. */
 static Node *number_in(OnnxOp *op, int i)
@@ -266,4 +273,99 @@ void onnx_build_qlinear_leaky_relu(OnnxOp *op)
     Node *x = number_in(op, 0);
     Node *low = onnx_times(op, x, onnx_float(op, "alpha", 0.01));
     quantized_out(op, graph_select(op->f, onnx_compare(op, OP_lt, x, 0), low, x), 3);
+}
+
+/* Scale and zero point of the result, then three inputs for each part. */
+void onnx_build_qlinear_concat(OnnxOp *op)
+{
+    Node **parts = ARENA_ARRAY(op->arena, Node *, op->in_count);
+    const TensorType *type = onnx_in_type(op, 2), *zero = onnx_in_type(op, 1);
+    int axis, count = 0;
+    if (!type || !zero || !onnx_axis(op, onnx_int(op, "axis", 0), type->rank, &axis))
+        return;
+    if (op->in_count % 3 != 2) {
+        onnx_error(op, "takes a tensor, its scale and its zero point for each part");
+        return;
+    }
+    for (int i = 2; i < op->in_count; i += 3) {
+        parts[count] = number_in(op, i);
+        if (!parts[count++])
+            return;
+    }
+    Node *y = count == 1 ? parts[0] : graph_concat(op->f, count, parts, axis);
+    y = graph_div(op->f, y, column_parameter(op, onnx_in(op, 0)));
+    onnx_out(op, 0, saturated(op, y, column_parameter(op, onnx_in(op, 1)), zero->element));
+}
+
+void onnx_build_qlinear_global_pool(OnnxOp *op)
+{
+    Node *x = number_in(op, 0);
+    bool last = onnx_int(op, "channels_last", 0) != 0;
+    int64_t axes[RANK_LIMIT];
+    if (!x || x->type.rank < 3) {
+        if (x)
+            onnx_error(op, "pools a tensor of %d axes; 3 are the least", x->type.rank);
+        return;
+    }
+    for (int i = 2; i < x->type.rank; i++)
+        axes[i - 2] = i - last;
+    quantized_out(op, graph_mean(op->f, x, x->type.rank - 2, axes, true), 3);
+}
+
+/* A matrix of integers, turned when the attribute says so, less its zero point. */
+static Node *centred_matrix(OnnxOp *op, int i, const char *key, Node *zero)
+{
+    Node *x = centred(op, onnx_in(op, i), zero);
+    bool turn = onnx_int(op, key, 0) != 0;
+    if (x && x->type.rank != 2)
+        return onnx_error(op, "input %d must be a matrix, but has %d axes", i, x->type.rank);
+    return turn ? graph_transpose_matrix(op->f, x) : x;
+}
+
+/* alpha · A · B + C, with C in steps of alpha · a_scale · b_scale; floats without a scale for them
+ */
+void onnx_build_qgemm(OnnxOp *op)
+{
+    Node *a = centred_matrix(op, 0, "transA", column_parameter(op, onnx_in(op, 2)));
+    Node *b_zero = column_parameter(op, onnx_in(op, 5));
+    if (b_zero && b_zero->type.rank == 1 && onnx_int(op, "transB", 0) != 0)
+        b_zero = row_parameter(op, b_zero);
+    Node *b = centred_matrix(op, 3, "transB", b_zero);
+    double alpha = onnx_float(op, "alpha", 1);
+    Node *sum = graph_matmul(op->f, a, b);
+    if (onnx_has_in(op, 6))
+        sum = graph_add(op->f, sum, onnx_in(op, 6));
+    Node *scale = onnx_times(op,
+                             graph_mul(op->f, column_parameter(op, onnx_in(op, 1)),
+                                       column_parameter(op, onnx_in(op, 4))),
+                             alpha);
+    Node *y = graph_mul(op->f, graph_cast(op->f, sum, TYPE_F32), scale);
+    if (onnx_has_in(op, 7))
+        quantized_out(op, y, 7);
+    else
+        onnx_out(op, 0, y);
+}
+
+/* Floats from products of integers, with a bias. */
+static void give_numbers(OnnxOp *op, Node *sum, Node *a_scale, Node *b_scale, int bias)
+{
+    Node *scale = graph_mul(op->f, a_scale, b_scale);
+    Node *y = graph_mul(op->f, graph_cast(op->f, sum, TYPE_F32), scale);
+    onnx_out(op, 0, onnx_has_in(op, bias) ? graph_add(op->f, y, onnx_in(op, bias)) : y);
+}
+
+void onnx_build_matmul_integer_to_float(OnnxOp *op)
+{
+    Node *a = centred(op, onnx_in(op, 0), row_parameter(op, onnx_in(op, 4)));
+    Node *b = centred(op, onnx_in(op, 1), column_parameter(op, onnx_in(op, 5)));
+    give_numbers(op, onnx_matmul(op, a, b), row_parameter(op, onnx_in(op, 2)),
+                 column_parameter(op, onnx_in(op, 3)), 6);
+}
+
+void onnx_build_dynamic_quantize_matmul(OnnxOp *op)
+{
+    Node *scale, *zero, *a = dynamically_quantized(op, onnx_in(op, 0), &scale, &zero);
+    Node *b = centred(op, onnx_in(op, 1), column_parameter(op, onnx_in(op, 3)));
+    give_numbers(op, onnx_matmul(op, centred(op, a, zero), b), scale,
+                 column_parameter(op, onnx_in(op, 2)), 4);
 }
