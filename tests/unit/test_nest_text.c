@@ -103,6 +103,38 @@ Test(nest_text, every_form)
                "}\n");
 }
 
+/* Rounded, cut off and brought into range where they are read. */
+Test(nest_text, numbers_of_every_type)
+{
+    check_same(
+        "kernel @numbers(out %y: f16[4], out %z: bf16[2], out %u: u64[2], out %s: i16[2]) {\n"
+        "  %y[0] = 0.0999756:f16\n"
+        "  %y[1] = 65504:f16\n"
+        "  %y[2] = inf:f16\n"
+        "  %y[3] = 5.96046e-08:f16\n"
+        "  %z[0] = 0.100098:bf16\n"
+        "  %z[1] = nan:bf16\n"
+        "  %u[0] = 18446744073709551616:u64\n"
+        "  %u[1] = 9007199254740992:u64\n"
+        "  %s[0] = -32768:i16\n"
+        "  %s[1] = 32767:i16\n"
+        "}\n");
+    Arena *arena = arena_create();
+    int count;
+    Kernel **kernels = parse(arena,
+                             "kernel @k(out %y: f16[2], out %s: u16[2]) {\n"
+                             "  %y[0] = 0.1:f16 %y[1] = -1e9:f16 %s[0] = -1:u16 %s[1] = "
+                             "70000.5:u16 }",
+                             &count);
+    cr_assert_str_eq(print(arena, kernels, count), "kernel @k(out %y: f16[2], out %s: u16[2]) {\n"
+                                                   "  %y[0] = 0.0999756:f16\n"
+                                                   "  %y[1] = -inf:f16\n"
+                                                   "  %s[0] = 0:u16\n"
+                                                   "  %s[1] = 65535:u16\n"
+                                                   "}\n");
+    arena_destroy(arena);
+}
+
 Test(nest_text, comments_and_spaces)
 {
     Arena *arena = arena_create();

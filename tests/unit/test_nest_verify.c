@@ -53,6 +53,13 @@ Test(nest_verify, types)
     check("%y[0] = bitcast:f32(%i[0])", NULL);
     check("%y[0] = cast:f32(bitcast:i64(%i[0]))", ": bitcast of i32 to i64");
     check("%y[0] = select(%i[0], %x[0], %x[0])", ": select of i32, not of bool");
+    check("%y[0] = cast:f32(add(cast:f16(%x[0]), 1:f16))", ": add of f16");
+    check("%y[0] = cast:f32(lt(cast:bf16(%x[0]), 1:bf16))", ": lt of bf16");
+    check("%y[0] = cast:f32(select(lt(%x[0], 0), cast:f16(%x[0]), 1:f16))", NULL);
+    check("local %t: f16[8] vector v = 0..8 { %t[v] = 0:f16 }\n"
+          "%y[0] = cast:f32(lanes add v of 8 (%t[v]))",
+          ": lanes of f16");
+    check("local %t: f16[1] %t[0] += cast:f16(%x[0])", ": f16 can only be stored by =");
     check("%y[0] = cast:f32(and(%i[0], %i[0]))", NULL);
     check("%y[0] = and(%x[0], %x[0])", ": and of f32");
     check("%y[0] = cast:f32(shift_left(lt(%x[0], 0), 1:bool))", ": shift_left of bool");
