@@ -487,8 +487,8 @@ static bool better_along_reduction(const Vectorizer *z, const Stmt *loop)
 
 static Stmt *vectorize_list(Vectorizer *z, Stmt *list);
 
-/* Bytes of the widest element a body works on decide how many lanes there are; bool and small
- * integers ride along. */
+/* Bytes of the widest element a body works on decide how many lanes there are; smaller ones than of
+ * 4 bytes ride along. */
 static int widest_element(const Stmt *s)
 {
     int widest = 4;
@@ -499,6 +499,41 @@ static int widest_element(const Stmt *s)
         widest = inside > widest ? inside : widest;
     }
     return widest;
+}
+
+/* Bytes of the widest value an expression takes on its way; a division of integers is made one by
+ * one, and places that data give are, too: no use of having more of them. */
+static int widest_value(const Expr *expr)
+{
+    bool divides = expr->kind == EXPR_APPLY && (expr->op == OP_div || expr->op == OP_mod);
+    int widest = element_bytes(expr->element);
+    if ((divides || expr->dynamic || expr->kind == EXPR_LANES) && widest < 4)
+        widest = 4;
+    for (int i = 0; i < expr->in_count; i++) {
+        int inside = widest_value(expr->in[i]);
+        widest = inside > widest ? inside : widest;
+    }
+    return widest;
+}
+
+/* Does a body of stores and lets only touch elements of `bytes` or fewer? */
+static bool is_narrow(const Stmt *s, int bytes)
+{
+    for (; s; s = s->next) {
+        bool plain = s->kind == STMT_LET || (s->kind == STMT_STORE && !s->dynamic);
+        if (!plain || widest_value(s->value) > bytes)
+            return false;
+    }
+    return true;
+}
+
+/* Vectors full of small elements, when a loop of nothing else is long enough for them. */
+static int narrow_lanes(const Vectorizer *z, const Stmt *loop, int lanes)
+{
+    for (int bytes = 2; bytes > 0; bytes--)
+        if (is_narrow(loop->body, bytes) && loop->end >= z->target->vector_bits / 8 / bytes)
+            lanes = z->target->vector_bits / 8 / bytes;
+    return lanes;
 }
 
 /* No loop alone, nor several nests without a value of their own. */
@@ -528,7 +563,7 @@ static Stmt *vectorize_loop(Vectorizer *z, Stmt *loop)
     int lanes = z->target->vector_bits / 8 / widest_element(loop->body);
     if (!better_along_reduction(z, loop) && stores_along(loop) && loop->end > 1 &&
         loop->end >= lanes / 2 && !(has_loops(loop->body) && loop->end < lanes && loop->end < 4))
-        return along_output(z, loop, lanes);
+        return along_output(z, loop, narrow_lanes(z, loop, lanes));
     Stmt *rows = vectorize_rows(z->arena, z->kernel, loop);
     if (rows)
         return rows;
