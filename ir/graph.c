@@ -88,6 +88,20 @@ void program_take_back_states(Program *program, int count)
     program->state_count = count;
 }
 
+void program_keep_states(Program *program, const bool *kept)
+{
+    int count = 0;
+    for (int i = 0; i < program->state_count; i++) {
+        State *state = program->states[i];
+        if (!kept[i])
+            *text_map_place(&program->state_names, program->arena, state->name) = NULL;
+        state->index = count;
+        program->states[count] = state;
+        count += kept[i];
+    }
+    program->state_count = count;
+}
+
 Function *program_add_function(Program *program, const char *name)
 {
     Function *function = create_function(program, name);

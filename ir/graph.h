@@ -210,6 +210,8 @@ Function *program_prepare(Program *program); /* program->prepare, made if need b
 State *program_find_state(const Program *program, const char *name); /* derived ones too */
 /* Of its states the first `count` are left; what reads others must go, too. */
 void program_take_back_states(Program *program, int count);
+/* Drops the states i with kept[i] false, which nothing may read any more; the others move up. */
+void program_keep_states(Program *program, const bool *kept);
 Function *program_add_function(Program *program, const char *name);
 Function *program_find_function(const Program *program,
                                 const char *name); /* the first of that name */

@@ -54,15 +54,12 @@ static bool is_read(const Program *program, const State *state)
 
 void freeze_drop_states(Program *program)
 {
-    int kept = 0;
+    bool *kept = ARENA_ARRAY(program->arena, bool, program->state_count);
     for (int i = 0; i < program->state_count; i++) {
-        State *state = program->states[i];
-        if (state->value && !is_updated(program, state) && !is_read(program, state)) {
-            program->constant_parameters += state->parameter ? type_elements(&state->type) : 0;
-            continue;
-        }
-        state->index = kept;
-        program->states[kept++] = state;
+        const State *state = program->states[i];
+        kept[i] = !state->value || is_updated(program, state) || is_read(program, state);
+        program->constant_parameters +=
+            !kept[i] && state->parameter ? type_elements(&state->type) : 0;
     }
-    program->state_count = kept;
+    program_keep_states(program, kept);
 }
