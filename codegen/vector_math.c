@@ -187,7 +187,7 @@ LLVMValueRef math_power_of_two(const Math *m, LLVMValueRef n)
 /* AVX-512's, for vectors of its full width */
 bool math_scales(const Math *m)
 {
-    return m->target->architecture == ARCHITECTURE_X86_64 && m->target->masked &&
+    return m->target->architecture == ARCHITECTURE_X86_64 && m->target->vector_bits == 512 &&
            m->lanes * (m->wide ? 64 : 32) == 512;
 }
 

@@ -81,6 +81,15 @@ static bool is_worth(Derivation *d, const Node *node)
 
 /* ---- the choice ---- */
 
+/* A state in prepare: for one that prepare makes, what it makes it of. */
+static Node *state_in_prepare(Derivation *d, State *state)
+{
+    for (int i = 0; i < d->prepare->update_count; i++)
+        if (d->prepare->updates[i].state == state)
+            return d->prepare->updates[i].node;
+    return graph_state(d->prepare, state);
+}
+
 static Node *copy_to_prepare(Derivation *d, Node *node)
 {
     if (d->copies[node->id])
@@ -88,7 +97,7 @@ static Node *copy_to_prepare(Derivation *d, Node *node)
     Node **in = ARENA_ARRAY(d->arena, Node *, node->in_count);
     for (int i = 0; i < node->in_count; i++)
         in[i] = copy_to_prepare(d, node->in[i]);
-    Node *copy = node->op == OP_state ? graph_state(d->prepare, node->attr.state)
+    Node *copy = node->op == OP_state ? state_in_prepare(d, node->attr.state)
                                       : graph_copy(d->prepare, node, in);
     return d->copies[node->id] = copy;
 }

@@ -18,12 +18,30 @@ typedef struct ShortFloat {
 
 static const ShortFloat f16 = {10, 15}, bf16 = {7, 127};
 
+/* The two that follow are exact, and spare programs the library of mathematics. For normal numbers
+ * only. */
+static double power_of_two(int exponent)
+{
+    uint64_t bits = (uint64_t)(1023 + exponent) << 52;
+    double power;
+    memcpy(&power, &bits, sizeof power);
+    return power;
+}
+
+/* That of the power of two next above |number|; something below -1000 for 0 and subnormal ones. */
+static int exponent_above(double number)
+{
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return (int)(bits >> 52 & 2047) - 1022;
+}
+
 static double load_short(ShortFloat format, uint16_t bits)
 {
     int fraction = bits & ((1 << format.fraction) - 1), most = 2 * format.bias + 1;
     int exponent = bits >> format.fraction & most;
-    double size = ldexp(fraction + (exponent ? 1 << format.fraction : 0),
-                        (exponent ? exponent : 1) - format.bias - format.fraction);
+    double size = (fraction + (exponent ? 1 << format.fraction : 0)) *
+                  power_of_two((exponent ? exponent : 1) - format.bias - format.fraction);
     if (exponent == most)
         size = fraction ? (double)NAN : (double)INFINITY;
     return bits >> 15 ? -size : size;
@@ -32,17 +50,17 @@ static double load_short(ShortFloat format, uint16_t bits)
 /* Rounds to nearest, ties to even. */
 static uint16_t store_short(ShortFloat format, double number)
 {
-    int infinite = (2 * format.bias + 1) << format.fraction, exponent;
+    int infinite = (2 * format.bias + 1) << format.fraction;
     int sign = signbit(number) ? 1 << 15 : 0;
     if (isnan(number))
         return (uint16_t)(sign | infinite | 1 << (format.fraction - 1));
     if (isinf(number))
         return (uint16_t)(sign | infinite);
-    frexp(number, &exponent);
     int least = 2 - format.bias; /* of normal numbers; the digits of others begin further down */
-    exponent = exponent < least || number == 0 ? least : exponent;
+    int exponent = exponent_above(number);
+    exponent = exponent < least ? least : exponent;
     /* A normal number's first digit counts one up in the exponent; so does a carry. */
-    double size = rint(ldexp(fabs(number), format.fraction + 1 - exponent));
+    double size = rint(fabs(number) * power_of_two(format.fraction + 1 - exponent));
     int64_t bits = (int64_t)size + ((int64_t)(exponent - least) << format.fraction);
     return (uint16_t)(sign | (int)(bits < infinite ? bits : infinite));
 }

@@ -77,16 +77,16 @@ size_t ingot_memory_bytes(const IngotModel *model, int32_t threads)
     return plan_memory(model, limit_threads(threads), &plan) ? (size_t)plan.total : SIZE_MAX;
 }
 
-/* Weights that fill many pages are read twice as fast where the pages are huge. */
+/* Weights that fill many pages are read twice as fast where the pages are huge. What would fill
+ * the last of them in part has small ones: no memory is taken that the model does not need. */
 static unsigned char *allocate_block(size_t size)
 {
     if (size < LEAST_HUGE)
         return aligned_alloc(ALIGNMENT, size);
-    size = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     unsigned char *block = aligned_alloc(HUGE_PAGE, size);
 #ifdef MADV_HUGEPAGE
     if (block)
-        madvise(block, size, MADV_HUGEPAGE); /* a wish: without it all is as before */
+        madvise(block, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish, no more */
 #endif
     return block;
 }

@@ -192,9 +192,9 @@ static void check_job(const CompiledKernels *compiled, int index, const Job *job
                       const Target *target)
 {
     bool two = op_inputs(job->op) == 2;
-    size_t size = (size_t)job->count * 8;
+    size_t size = ((size_t)job->count * 8 + 63) / 64 * 64;
     char *a = aligned_alloc(64, size + 64), *b = aligned_alloc(64, size + 64),
-         *y = aligned_alloc(64, size + 64), *values = aligned_alloc(64, VALUES * 8 + 64);
+         *y = aligned_alloc(64, size + 64), *values = aligned_alloc(64, 64 * 8);
     size_t bytes = (size_t)element_bytes(job->from);
     fill(job->from, values);
     for (int i = 0; i < job->count; i++) { /* every value, or every pair of them */
