@@ -2,6 +2,7 @@
  * and are they right?
  *
  *     loss = Σ output · weight, over all outputs of floats, with weights between 1/2 and 3/2
+ *           and without those that are not finite
  *
  * Its gradient with respect to every input of floats becomes an output of `infer`, and is compared
  * like any other: compiled code with the evaluator. The evaluator's own is compared with central
@@ -14,6 +15,14 @@
 #include "passes/passes.h"
 
 enum { ELEMENTS = 6 }; /* of an input that are moved to and fro */
+
+/* Infinities and what is no number would hide all else in the sum. */
+static Node *finite_or_zero(Function *f, Node *x)
+{
+    Node *infinity = graph_scalar(f, x->type.element, INFINITY);
+    Node *is_finite = graph_binary(f, OP_lt, graph_unary(f, OP_abs, x), infinity);
+    return graph_select(f, is_finite, x, graph_scalar(f, x->type.element, 0));
+}
 
 static Node *weighted(Function *f, Node *x)
 {
@@ -37,7 +46,7 @@ static Node *loss_of_outputs(Function *f)
             continue;
         if (element_bytes(x->type.element) < 4)
             x = graph_cast(f, x, TYPE_F32);
-        Node *sum = weighted(f, x);
+        Node *sum = weighted(f, finite_or_zero(f, x));
         loss = loss ? graph_add(f, loss, sum) : sum;
     }
     return loss;
@@ -104,6 +113,8 @@ static void compare_element(Check *check, const CheckCall *call, int input, int6
                             double gradient, double scale)
 {
     double *x = &call->inputs[input].numbers[element], kept = *x;
+    if (!isfinite(kept))
+        return;
     double step = 1e-5 * fmax(1, fabs(kept));
     *x = kept + step;
     double above = loss_at(check, call);
