@@ -1,10 +1,12 @@
 /* Waiting, see event_count.h.
  *
  * Waiters watch for some microseconds, because kernels are short and a sleep costs more than most
- * of them; then they sleep in the kernel, because an idle team must not burn processors its user
- * wants for something else. With more threads than processors watching only delays the one who is
- * awaited, so then they sleep at once; and the same happens when other programs hold the
- * processors, so each watch that was in vain halves the next one, and each that was not doubles it.
+ * of them, most of all in a virtual machine; then they sleep in the kernel, because an idle team
+ * must not burn processors its user wants for something else. With more threads than processors
+ * watching only delays the one who is awaited, so then they sleep at once. Other programs that hold
+ * the processors show by waits of milliseconds: each that a watch of any length would not have been
+ * enough for halves the next watch, and each that it would have been doubles it, whether or not the
+ * waiter fell asleep: what counts is the time, or all would sleep because all sleep.
  *
  * Order: `sleepers` and `value` are sequentially consistent between them: either the sleeper is
  * counted before the one who advances looks, or the kernel sees the new value and does not let it
@@ -15,13 +17,15 @@
 
 #include <limits.h>
 #include <sched.h>
+#include <time.h>
 #if defined(__linux__)
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
 
-enum { FEWEST_SPINS = 32, MOST_SPINS = 2048 }; /* the most take 20 to 80 microseconds */
+/* Nanoseconds; looks between two readings of the clock. */
+enum { SHORTEST_WATCH = 1000, LONGEST_WATCH = 200000, LOOKS = 16 };
 
 static void pause_processor(void)
 {
@@ -30,6 +34,13 @@ static void pause_processor(void)
 #elif defined(__aarch64__) || (defined(__arm__) && __ARM_ARCH >= 7)
     __asm__ volatile("yield");
 #endif
+}
+
+static int64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
 static void sleep_while(_Atomic uint32_t *value, uint32_t old)
@@ -55,26 +66,48 @@ void event_count_prepare(EventCount *count, bool crowded)
 {
     atomic_init(&count->value, 0);
     atomic_init(&count->sleepers, 0);
-    atomic_init(&count->spins, crowded ? 0 : MOST_SPINS);
+    atomic_init(&count->watch, crowded ? 0 : LONGEST_WATCH);
 }
 
-void event_count_await(EventCount *count, uint32_t old)
+static bool has_moved(EventCount *count, uint32_t old)
 {
-    int32_t spins = atomic_load_explicit(&count->spins, memory_order_relaxed);
-    for (int32_t i = 0; i < spins; i++) {
-        if (atomic_load_explicit(&count->value, memory_order_acquire) != old) {
-            if (spins < MOST_SPINS)
-                atomic_store_explicit(&count->spins, spins * 2, memory_order_relaxed);
-            return;
+    return atomic_load_explicit(&count->value, memory_order_acquire) != old;
+}
+
+/* Has it moved within that time? */
+static bool watch_it(EventCount *count, uint32_t old, int64_t start, int32_t time)
+{
+    while (now() - start < time)
+        for (int i = 0; i < LOOKS; i++) {
+            if (has_moved(count, old))
+                return true;
+            pause_processor();
         }
-        pause_processor();
-    }
-    if (spins > FEWEST_SPINS)
-        atomic_store_explicit(&count->spins, spins / 2, memory_order_relaxed);
+    return false;
+}
+
+static void sleep_until_moved(EventCount *count, uint32_t old)
+{
     atomic_fetch_add(&count->sleepers, 1);
     while (atomic_load(&count->value) == old)
         sleep_while(&count->value, old);
     atomic_fetch_sub(&count->sleepers, 1);
+}
+
+void event_count_await(EventCount *count, uint32_t old)
+{
+    int32_t watch = atomic_load_explicit(&count->watch, memory_order_relaxed), next = watch;
+    if (has_moved(count, old))
+        return;
+    int64_t start = now();
+    if (!watch_it(count, old, start, watch))
+        sleep_until_moved(count, old);
+    if (now() - start > LONGEST_WATCH)
+        next = watch > 2 * SHORTEST_WATCH ? watch / 2 : watch;
+    else
+        next = watch > LONGEST_WATCH / 2 && watch ? LONGEST_WATCH : watch * 2;
+    if (next != watch)
+        atomic_store_explicit(&count->watch, next, memory_order_relaxed);
 }
 
 void event_count_advance(EventCount *count)

@@ -13,7 +13,7 @@
 typedef struct EventCount {
     _Alignas(64) _Atomic uint32_t value;
     _Atomic uint32_t sleepers;
-    _Alignas(64) _Atomic int32_t spins; /* looks at `value` before going to sleep; adapts itself */
+    _Alignas(64) _Atomic int32_t watch; /* nanoseconds before going to sleep; adapts itself */
 } EventCount;
 
 /* Begins at 0. `crowded`: there are more threads than processors, so watching is in vain. */
