@@ -563,12 +563,15 @@ static Stmt *tile(Contraction *c)
     Stmt *window = c->outer[c->vector].a != 0 ? tile_window(c) : NULL;
     if (window)
         return window;
+    c->deep = tile_is_deep(c);
     tile_choose_block(c);
-    if (should_pack(c))
+    if (!c->deep && should_pack(c))
         add_packing(c);
     if (c->packed)
         merge_reduced(c);
-    Stmt *body = tile_rows_innermost(c) ? row_parts(c) : other_loops(c, row_loops(c, all_rows(c)));
+    Stmt *body = c->deep                  ? other_loops(c, tile_depth(c))
+                 : tile_rows_innermost(c) ? row_parts(c)
+                                          : other_loops(c, row_loops(c, all_rows(c)));
     for (int i = c->outer_count - 1; i >= 0; i--) /* loops that move B: batches, groups */
         if (i != c->vector && c->outer[i].b != 0)
             body =

@@ -1,6 +1,7 @@
 /* A contraction as tiling sees it: shared by tile.c, which writes the loops, tile_block.c,
  * which chooses their sizes, tile_sum.c, which writes the sums of a block, tile_epilogue.c,
- * which writes what is done with them, and tile_window.c, which does it all for depthwise ones. */
+ * which writes what is done with them, tile_depth.c, which takes deep sums in stretches, and
+ * tile_window.c, which does it all for depthwise ones. */
 #ifndef INGOT_PASSES_TILE_H
 #define INGOT_PASSES_TILE_H
 
@@ -46,6 +47,7 @@ typedef struct Contraction {
     Buffer *packed;  /* or NULL */
     Buffer *sums;    /* scratch for those of a block; NULL until an epilogue wants it */
     int64_t depth;   /* product of the reduced extents */
+    bool deep;       /* the sum is taken in stretches, of copies of A and B */
     Factors factors; /* for blocks of full height */
 } Contraction;
 
@@ -95,6 +97,12 @@ Stmt *tile_each_vector(const Contraction *c, const Block *b, bool exact, Stmt *b
  * gained (tile_window.c). */
 Stmt *tile_window(Contraction *c);
 
+/* Does it pay to take the sum in stretches? Then `deep` makes tile_choose_block() choose for that,
+ * and tile_depth() writes what stands inside of the other loops (tile_depth.c). */
+bool tile_is_deep(const Contraction *c);
+bool tile_can_be_deep_row(const Contraction *c, int outer);
+Stmt *tile_depth(Contraction *c);
+
 /* The reduced loops of a block; `add` is one of its sums: `%acc[…] += mul(A, B)`. */
 Stmt *tile_sum(Contraction *c, const Block *b, Stmt *add);
 
@@ -108,6 +116,9 @@ Stmt *tile_fetch_ahead(Contraction *c, const Block *b, const Replace *replace, S
 /* What is done with the sums of a block; `replace` makes the contraction's epilogue that of the
  * block. */
 Stmt *tile_epilogue(Contraction *c, const Block *b, const Replace *replace);
+
+/* `body` in loops over the vectors of a block, those of the edge in part. */
+Stmt *tile_loop_over_vectors(const Contraction *c, const Block *b, Stmt *body);
 
 /* Columns of all packed panels together. */
 int64_t tile_packed_width(const Contraction *c);

@@ -46,6 +46,8 @@ bool tile_rows_innermost(const Contraction *c)
 static double panel_traffic(const Contraction *c, int vectors)
 {
     int64_t step = (int64_t)vectors * c->lanes * element_bytes(c->element);
+    if (c->deep)
+        return (double)step / L2_BYTES_PER_CYCLE;
     int64_t again = tile_rows_innermost(c)
                         ? step * c->depth
                         : c->depth * tile_packed_width(c) * element_bytes(c->element);
@@ -80,6 +82,8 @@ static int distinct_sets(int64_t stride, int rows)
  * before the rest of their lines is used. */
 static double rows_traffic(const Contraction *c, int row, int rows)
 {
+    if (c->deep) /* they lie in the first-level cache */
+        return 0;
     int64_t bytes = element_bytes(c->element);
     int64_t deeper = c->reduced_count ? c->reduced[c->reduced_count - 1].a * bytes : 0;
     int64_t apart = row < 0 ? 0 : magnitude(c->outer[row].a) * bytes;
@@ -104,7 +108,7 @@ typedef struct Shape { /* of blocks */
  * multiplies by one lane of a register, and elements lie side by side. */
 static Factors factors_of(const Contraction *c, int row, int rows)
 {
-    if (!c->target->lane || c->outer[c->vector].a != 0)
+    if (!c->target->lane || c->outer[c->vector].a != 0 || c->deep)
         return FACTORS_EACH;
     if (row >= 0 && c->outer[row].a == 1 && rows % c->lanes == 0)
         return FACTORS_ALONG_ROWS;
@@ -205,7 +209,7 @@ static void try_widths(Contraction *c, Shape shape, Choice *best)
 
 static bool can_be_row(const Contraction *c, int i)
 {
-    return i != c->vector && c->outer[i].b == 0;
+    return c->deep ? tile_can_be_deep_row(c, i) : i != c->vector && c->outer[i].b == 0;
 }
 
 /* Short row loops: blocks that hold several rounds of them. */
@@ -225,12 +229,12 @@ double tile_choose_block(Contraction *c)
 {
     Choice best = {0};
     for (int row = c->outer_count - 1; row >= -1; row--) {
-        if (row >= 0 && !can_be_row(c, row))
+        if (row >= 0 ? !can_be_row(c, row) : c->deep)
             continue;
         int64_t extent = row < 0 ? 1 : c->outer[row].extent;
         for (int rows = 1; rows <= ROWS_MAX && rows <= extent; rows++)
             try_widths(c, (Shape){row, -1, rows, 1, 1}, &best);
-        if (row >= 0)
+        if (row >= 0 && !c->deep)
             try_lines(c, row, &best);
     }
     c->row = best.shape.row;

@@ -117,7 +117,7 @@ static bool any_is_heavy(const Stmt *s)
 
 /* As tile_each_vector() with `exact`, in loops; two vectors at once, since each is one long chain
  * of operations. */
-static Stmt *loop_over_vectors(const Contraction *c, const Block *b, Stmt *body)
+Stmt *tile_loop_over_vectors(const Contraction *c, const Block *b, Stmt *body)
 {
     Arena *arena = c->arena;
     int64_t full = b->real / c->lanes, rest = b->real % c->lanes;
@@ -168,5 +168,5 @@ Stmt *tile_epilogue(Contraction *c, const Block *b, const Replace *replace)
     Stmt *store = stmt_store(arena, STORE_SET, c->sums, replace->local_offset,
                              expr_load(arena, replace->local_by, replace->local_offset));
     Stmt *work = at_vector(c, b, &from_memory);
-    return stmt_append(tile_each_vector(c, b, false, store), loop_over_vectors(c, b, work));
+    return stmt_append(tile_each_vector(c, b, false, store), tile_loop_over_vectors(c, b, work));
 }

@@ -231,6 +231,14 @@ static const char *const large[] = {
     "  %1: f32[3] = reduce_max %x axes=[1] keep=0\n  return %1 } }",
     "program @deep { fn @main(%x: f32[5,40000], %w: f32[40000,3]) -> f32[5,3] {\n"
     "  %1: f32[5,3] = matmul %x, %w\n  return %1 } }",
+    /* in stretches (passes/tile_depth.c): parts of rows, of panels and of stretches are left over
+     */
+    "program @stretches { fn @main(%x: f32[1000,75], %y: f32[1000,41]) -> f32[75,41] {\n"
+    "  %1: f32[75,1000] = transpose %x order=[1,0]\n  %2: f32[75,41] = matmul %1, %y\n"
+    "  %3: f32[75,41] = tanh %2\n  return %3 } }",
+    "program @stretches_of_images { fn @main(%x: f32[13,10,9,64], %y: f32[13,10,9,10]) ->"
+    " f32[3,3,64,10] {\n  %1: f32[3,3,64,10] = conv_filter %x, %y stride=[1,1] dilation=[1,1] "
+    "pad=[1,1,1,1] groups=1 dims=[3,3,64,10]\n  return %1 } }",
     "program @odd { fn @main(%x: f32[61,83], %w: f32[83,77], %b: f32[77]) -> f32[61,77] {\n"
     "  %1: f32[61,77] = matmul %x, %w\n  %2: f32[61,77] = add %1, %b\n  %3: f32[61,77] = tanh %2\n "
     " return %3 } }",
