@@ -70,7 +70,7 @@ class Imported:
 
 
 def exported_cases(folder):
-    """Classics of torchvision and an encoder like BERT, made by bench/torch_models.py where PyTorch is installed."""
+    """Classics of torchvision and an encoder like BERT, made by bench/exported.py where PyTorch is installed."""
     return [Imported(os.path.basename(os.path.dirname(p)), p, os.path.dirname(p))
             for p in sorted(glob.glob(os.path.join(folder, "exported", "*", "model.onnx")))]
 
