@@ -7,13 +7,13 @@
 #include "runtime/command.h"
 
 #include "runtime/checkpoint.h"
+#include "runtime/clock.h"
 
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MOST_COMMANDS = 16 };
@@ -64,9 +64,7 @@ bool command_has(Command *command, const char *function)
 
 double command_seconds(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return 1e-9 * (double)clock_nanoseconds();
 }
 
 const char *command_number(int64_t number, char text[32])

@@ -15,9 +15,10 @@
 
 #include "runtime/event_count.h"
 
+#include "runtime/clock.h"
 #include <limits.h>
+
 #include <sched.h>
-#include <time.h>
 #if defined(__linux__)
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -34,13 +35,6 @@ static void pause_processor(void)
 #elif defined(__aarch64__) || (defined(__arm__) && __ARM_ARCH >= 7)
     __asm__ volatile("yield");
 #endif
-}
-
-static int64_t now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
 static void sleep_while(_Atomic uint32_t *value, uint32_t old)
@@ -77,7 +71,7 @@ static bool has_moved(EventCount *count, uint32_t old)
 /* Has it moved within that time? */
 static bool watch_it(EventCount *count, uint32_t old, int64_t start, int32_t time)
 {
-    while (now() - start < time)
+    while (clock_nanoseconds() - start < time)
         for (int i = 0; i < LOOKS; i++) {
             if (has_moved(count, old))
                 return true;
@@ -94,20 +88,22 @@ static void sleep_until_moved(EventCount *count, uint32_t old)
     atomic_fetch_sub(&count->sleepers, 1);
 }
 
-void event_count_await(EventCount *count, uint32_t old)
+int64_t event_count_await(EventCount *count, uint32_t old)
 {
     int32_t watch = atomic_load_explicit(&count->watch, memory_order_relaxed), next = watch;
     if (has_moved(count, old))
-        return;
-    int64_t start = now();
+        return 0;
+    int64_t start = clock_nanoseconds();
     if (!watch_it(count, old, start, watch))
         sleep_until_moved(count, old);
-    if (now() - start > LONGEST_WATCH)
+    int64_t waited = clock_nanoseconds() - start;
+    if (waited > LONGEST_WATCH)
         next = watch > 2 * SHORTEST_WATCH ? watch / 2 : watch;
     else
         next = watch > LONGEST_WATCH / 2 && watch ? LONGEST_WATCH : watch * 2;
     if (next != watch)
         atomic_store_explicit(&count->watch, next, memory_order_relaxed);
+    return waited;
 }
 
 void event_count_advance(EventCount *count)

@@ -19,8 +19,9 @@ typedef struct EventCount {
 /* Begins at 0. `crowded`: there are more threads than processors, so watching is in vain. */
 void event_count_prepare(EventCount *count, bool crowded);
 
-/* Returns when the value is no longer `old`; sees all that was written before it moved. */
-void event_count_await(EventCount *count, uint32_t old);
+/* Returns when the value is no longer `old`; sees all that was written before it moved. Says how
+ * many nanoseconds that took. */
+int64_t event_count_await(EventCount *count, uint32_t old);
 
 /* Adds one and wakes who sleeps. One thread at a time. */
 void event_count_advance(EventCount *count);

@@ -4,6 +4,7 @@
 
 #include "runtime/failure.h"
 #include "runtime/instance.h"
+#include "runtime/sharing.h"
 #include "runtime/team.h"
 
 /* One block of memory holds it all, in this order, each part aligned to 64:
@@ -20,6 +21,7 @@ struct IngotInstance {
     void *pool;
     int32_t threads;
     int64_t patience; /* work still to be done before threads are started for more */
+    Sharing sharing;  /* by a team of its own; a host's is asked every time */
     bool own_team;    /* `pool` is that of the linked way */
     bool owned;       /* the block is ours to free */
     bool stale;       /* states have changed since the prepared block was filled */

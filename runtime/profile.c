@@ -4,29 +4,22 @@
  * it looked last is that one's. Nothing is written that another member reads before all is over. */
 #include "runtime/system.h"
 
+#include "runtime/clock.h"
 #include "runtime/instance_parts.h"
 #include "runtime/profile_parts.h"
 
 #include <string.h>
-#include <time.h>
 
 static const uint64_t magic = 0x656C69666F727021;
 
-static uint64_t nanoseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
 void ingot_profile_begin(IngotProfileCounters *counters)
 {
-    counters->started = counters->last = nanoseconds();
+    counters->started = counters->last = (uint64_t)clock_nanoseconds();
 }
 
 void ingot_profile_lap(IngotProfileCounters *counters, int32_t call)
 {
-    uint64_t now = nanoseconds(), passed = now - counters->last;
+    uint64_t now = (uint64_t)clock_nanoseconds(), passed = now - counters->last;
     counters->last = now;
     if (call < 0) {
         counters->waited += passed;

@@ -4,13 +4,13 @@
  * anything else that runs can only make a round slower. */
 #include "runtime/system.h"
 
+#include "runtime/clock.h"
 #include "runtime/float_mode.h"
 #include "runtime/instance_parts.h"
 #include "runtime/profile_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static const int64_t usual_bytes[CEILING_LEVELS] = {16 << 10, 256 << 10, 4 << 20, 256 << 20};
@@ -40,9 +40,7 @@ static void choose_levels(int64_t *bytes)
 
 static double now(void)
 {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+    return 1e-9 * (double)clock_nanoseconds();
 }
 
 typedef struct Sums {
