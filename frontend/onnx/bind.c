@@ -351,6 +351,23 @@ const Size *onnx_sizes(OnnxReader *reader, const Choices *choices, const Choice 
     return sizes;
 }
 
+/* "x [N, 3, ?, ?], y [2]" */
+static const char *input_shapes(const OnnxReader *reader)
+{
+    const Onnx__GraphProto *graph = reader->proto->graph;
+    const char *shapes = "";
+    for (size_t i = 0; i < graph->n_input; i++) {
+        const Onnx__ValueInfoProto *input = graph->input[i];
+        bool has_shape = input->type &&
+                         input->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE &&
+                         input->type->tensor_type->shape;
+        if (!onnx_is_initializer(reader, input->name) && has_shape)
+            shapes = arena_print(reader->arena, "%s%s%s [%s]", shapes, *shapes ? ", " : "",
+                                 input->name, shown_shape(reader, input->type->tensor_type->shape));
+    }
+    return shapes;
+}
+
 static const char *input_names(const OnnxReader *reader)
 {
     const Onnx__GraphProto *graph = reader->proto->graph;
@@ -376,7 +393,8 @@ bool onnx_bindings_used(OnnxReader *reader)
                               b->constants[i].name, input_names(reader));
     for (int i = 0; b && i < b->dim_count; i++)
         if (!b->dims[i].used)
-            good = diag_error(reader->diag, "--dim", "no open dimension of an input is called %s",
-                              b->dims[i].name);
+            good = diag_error(reader->diag, "--dim",
+                              "no open dimension of an input is called %s; the inputs are %s",
+                              b->dims[i].name, input_shapes(reader));
     return good;
 }

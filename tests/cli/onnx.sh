@@ -103,7 +103,7 @@ refuses 'unknown input' 1 '--shape: nombers is no input of the model; there are 
     "$INGOT" build classifier.onnx --shape nombers=1x4
 refuses 'a shape that does not fit' 1 '--shape: numbers: the model says [batch, 4]' \
     "$INGOT" build classifier.onnx --shape numbers=1x5
-refuses 'unknown dimension' 1 '--dim: no open dimension of an input is called rows' \
+refuses 'unknown dimension' 1 '--dim: no open dimension of an input is called rows; the inputs are numbers [batch, 4]' \
     "$INGOT" build classifier.onnx --dim rows=3
 refuses 'for descriptions there is nothing to bind' 1 '--dim: is for ONNX models' \
     "$INGOT" build small.json --dim batch=3
