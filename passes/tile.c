@@ -192,12 +192,12 @@ static bool should_pack(const Contraction *c)
     if (v->b != 1)
         return true;
     int64_t next = c->reduced_count ? c->reduced[c->reduced_count - 1].b : 0;
-    bool whole = v->extent % c->lanes == 0;
+    int64_t bytes = c->b->buffer->count * element_bytes(c->element);
+    bool whole = v->extent % c->lanes == 0, narrow = c->target->vector_bits < 256;
     bool partial =
-        !whole && (c->b->buffer->fixed || (!c->target->masked && c->target->vector_bits < 256));
+        !whole && ((c->b->buffer->fixed && bytes >= FAR_BYTES) || (!c->target->masked && narrow));
     if (!partial && next > 0 && next <= 2 * (int64_t)c->vectors * c->lanes)
         return false; /* a panel lies in memory almost as packing would put it */
-    int64_t bytes = c->b->buffer->count * element_bytes(c->element);
     if (c->b->buffer->shared && bytes >= FAR_BYTES)
         return true;
     if (c->b->buffer->fixed && bytes >= FAR_BYTES) /* one reader: where it is to be one stream */
