@@ -8,6 +8,7 @@
  * Wire format: https://protobuf.dev/programming-guides/encoding/ */
 #include "frontend/onnx/file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -200,6 +201,43 @@ static bool stays_beside(const char *location)
     return true;
 }
 
+/* Opens folder after folder on the way, none of them by a symbolic link: that could lead anywhere.
+ * Does not wait for the other end of a pipe. -1: cannot be opened. */
+static int open_beside(Arena *arena, const char *folder, const char *location)
+{
+    int at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (const char *part = location; at >= 0 && *part; part += *part == '/') {
+        size_t length = strcspn(part, "/");
+        const char *name = length ? arena_copy_bytes(arena, part, length) : ".";
+        int next = openat(at, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        int reason = errno;
+        close(at);
+        errno = reason;
+        at = next;
+        part += length;
+    }
+    return at;
+}
+
+static const char *map_plain(Diag *diag, const char *place, const char *path, int file,
+                             size_t *size)
+{
+    struct stat status;
+    if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+        diag_error(diag, place, "its data is in %s, which cannot be read: it is no plain file",
+                   path);
+        return NULL;
+    }
+    *size = (size_t)status.st_size;
+    if (*size == 0)
+        return arena_alloc(diag->arena, 1);
+    void *mapped = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, file, 0);
+    if (mapped != MAP_FAILED)
+        return mapped;
+    diag_error(diag, place, "its data in %s cannot be mapped into memory", path);
+    return NULL;
+}
+
 const char *onnx_external_map(Diag *diag, const char *place, const char *model_path,
                               const char *location, size_t *size)
 {
@@ -211,25 +249,19 @@ const char *onnx_external_map(Diag *diag, const char *place, const char *model_p
         return NULL;
     }
     const char *slash = strrchr(model_path, '/');
-    int folder = slash ? (int)(slash + 1 - model_path) : 0;
-    const char *path = arena_print(diag->arena, "%.*s%s", folder, model_path, location);
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    struct stat status;
-    const char *bytes = NULL;
-    if (file < 0 || fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
-        diag_error(diag, place, "its data is in %s, which cannot be read%s", path,
-                   file < 0 ? "; put that file beside the model" : ": it is no plain file");
-    } else {
-        *size = (size_t)status.st_size;
-        void *mapped = *size ? mmap(NULL, *size, PROT_READ, MAP_PRIVATE, file, 0)
-                             : arena_alloc(diag->arena, 1);
-        if (mapped == MAP_FAILED)
-            diag_error(diag, place, "its data in %s cannot be mapped into memory", path);
-        else
-            bytes = mapped;
+    int length = slash ? (int)(slash + 1 - model_path) : 0;
+    const char *folder = arena_print(diag->arena, "%.*s", length, model_path);
+    const char *path = arena_print(diag->arena, "%s%s", folder, location);
+    int file = open_beside(diag->arena, length ? folder : ".", location);
+    if (file < 0) {
+        diag_error(diag, place, "its data is in %s, %s", path,
+                   errno == ELOOP
+                       ? "which is reached by a symbolic link; put the file itself beside the model"
+                       : "which cannot be read; put that file beside the model");
+        return NULL;
     }
-    if (file >= 0)
-        close(file);
+    const char *bytes = map_plain(diag, place, path, file, size);
+    close(file);
     return bytes;
 }
 

@@ -164,8 +164,8 @@ static bool read_external(Diag *diag, const char *place, const char *model_path,
         return false;
     if (offset > (int64_t)size || bytes > (int64_t)size - offset)
         return diag_error(diag, place,
-                          "its data are bytes %lld to %lld of %s, which has only %zu of them",
-                          (long long)offset, (long long)offset + (long long)bytes, location, size);
+                          "its data are %lld bytes from byte %lld of %s on, which has only %zu",
+                          (long long)bytes, (long long)offset, location, size);
     *data = file + offset;
     return true;
 }

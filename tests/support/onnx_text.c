@@ -203,13 +203,41 @@ static Onnx__ValueInfoProto *value_info(Maker *m, char *label, int type, const i
 
 /* ---- lines ---- */
 
+static void add_entry(Maker *m, Onnx__TensorProto *tensor, char *key)
+{
+    Onnx__StringStringEntryProto *entry = ARENA_NEW(m->arena, Onnx__StringStringEntryProto);
+    onnx__string_string_entry_proto__init(entry);
+    entry->key = key;
+    skip_blanks(m);
+    entry->value = (char *)quoted(m).data;
+    tensor->external_data = grown(m->arena, tensor->external_data, &tensor->n_external_data, entry);
+}
+
+/* "data.bin" offset="4" … */
+static void external(Maker *m, Onnx__TensorProto *tensor)
+{
+    tensor->has_data_location = 1;
+    tensor->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+    if (!accept(m, "nowhere"))
+        add_entry(m, tensor, arena_copy_text(m->arena, "location"));
+    for (skip_blanks(m); *m->next && *m->next != '\n'; skip_blanks(m)) {
+        char *key = name(m);
+        expect(m, "=");
+        add_entry(m, tensor, key);
+    }
+}
+
 static void read_declaration(Maker *m, char *label)
 {
     Onnx__GraphProto *graph = &m->graph;
     Onnx__TensorProto *tensor = tensor_of(m, element(m));
-    if (accept(m, "=")) {
+    bool is_external = accept(m, "from");
+    if (is_external || accept(m, "=")) {
         tensor->name = label;
-        values(m, tensor, NULL);
+        if (is_external)
+            external(m, tensor);
+        else
+            values(m, tensor, NULL);
         graph->initializer = grown(m->arena, graph->initializer, &graph->n_initializer, tensor);
         return;
     }
@@ -346,10 +374,11 @@ static char *edge(Maker *m, char *word)
     return strcmp(word, "_") == 0 ? arena_copy_text(m->arena, "") : word;
 }
 
-static void read_node(Maker *m, char *first)
+static void read_node(Maker *m, char *label, char *first)
 {
     Onnx__NodeProto *node = ARENA_NEW(m->arena, Onnx__NodeProto);
     onnx__node_proto__init(node);
+    node->name = label;
     node->output = grown(m->arena, node->output, &node->n_output, edge(m, first));
     while (accept(m, ","))
         node->output = grown(m->arena, node->output, &node->n_output, edge(m, name(m)));
@@ -385,11 +414,14 @@ static void read_line(Maker *m)
         read_function(m);
         return;
     }
+    char *label = accept(m, "[") ? name(m) : NULL;
+    if (label)
+        expect(m, "]");
     char *word = name(m);
-    if (accept(m, ":"))
+    if (!label && accept(m, ":"))
         read_declaration(m, word);
     else
-        read_node(m, word);
+        read_node(m, label, word);
 }
 
 static void add_results(Maker *m)

@@ -4,8 +4,10 @@
  *     opset ai.onnx.ml 3
  *     x: float[2,3]                         an input
  *     k: int64[1] = 9                       an initialiser; its numbers
+ *     w: float[2] from "data.bin" offset="4" length="8"     one whose numbers lie in a file
  *     v, i = TopK(x, k) axis=1 largest=0    a node; "_" is an input or output left out
  *     y = ai.onnx.ml.Scaler(x) offset=[1.0] scale=[2.0]
+ *     [last] y = Neg(x)                     a node with a name
  *
  *     function my.F(a, b) -> c {            a function of the model's own; its nodes, up to }
  *

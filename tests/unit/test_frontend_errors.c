@@ -6,13 +6,15 @@
  *     the description
  *     -- what must be said
  *
- * In onnx.txt the models are written as support/onnx_text.h has them. Descriptions may be
+ * In onnx.txt the models are written as support/onnx_text.h has them; what their external data can
+ * name lies beside them: see put_files(). Descriptions may be
  * shortened: "layers …" is a list of layers, "train …" the inside of "train", "data …" that of
  * "data"; the rest of the model is put around it. INGOT_UPDATE=1 writes what is said now into the
  * files. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -76,6 +78,15 @@ static const char *read_it(Arena *arena, bool onnx, const char *text)
     return said.data;
 }
 
+/* A file of 16 bytes, a link to it, one to a folder, and a pipe that nobody writes to. */
+static void put_files(Diag *diag)
+{
+    cr_assert(file_write(diag, "data.bin", "0123456789abcdef", 16, false));
+    cr_assert(symlink("data.bin", "link.bin") == 0);
+    cr_assert(symlink("/", "elsewhere") == 0);
+    cr_assert(mkfifo("pipe", 0600) == 0);
+}
+
 /* Runs one case, from behind its title; returns what the file should say. */
 static void run_case(const char *file, const char *text, Text *updated)
 {
@@ -108,6 +119,7 @@ static void run_file(const char *name)
     cr_assert(text, "%s cannot be read", path);
     char *scratch = folder_create_temporary(diag);
     cr_assert(scratch && chdir(scratch) == 0);
+    put_files(diag);
     Text updated = text_create(arena);
     char *next = strstr(text, "\n== ");
     text_add_bytes(&updated, text, (size_t)(next + 1 - text));
