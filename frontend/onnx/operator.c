@@ -338,27 +338,58 @@ const Onnx__AttributeProto *onnx_attribute(OnnxOp *op, const char *name)
     return find_attribute(op, name);
 }
 
-int64_t onnx_int(OnnxOp *op, const char *name, int64_t otherwise)
+/* What an attribute of the type holds, for people. */
+static const char *contents(int type)
+{
+    static const char *const all[] = {[1] = "a float",
+                                      [2] = "a whole number",
+                                      [3] = "text",
+                                      [4] = "a tensor",
+                                      [5] = "a graph",
+                                      [6] = "a list of floats",
+                                      [7] = "a list of integers",
+                                      [8] = "a list of texts"};
+    bool known = type > 0 && type < (int)(sizeof all / sizeof all[0]);
+    return known ? all[type] : "something else";
+}
+
+/* The attribute, if it is there and holds what it must; old files do not say what it is. */
+static const Onnx__AttributeProto *typed_attribute(OnnxOp *op, const char *name,
+                                                   Onnx__AttributeProto__AttributeType type)
 {
     const Onnx__AttributeProto *attribute = find_attribute(op, name);
+    if (!attribute || !attribute->type || attribute->type == type)
+        return attribute;
+    onnx_error(op, "its attribute \"%s\" holds %s, but must hold %s", name,
+               contents((int)attribute->type), contents((int)type));
+    return NULL;
+}
+
+int64_t onnx_int(OnnxOp *op, const char *name, int64_t otherwise)
+{
+    const Onnx__AttributeProto *attribute =
+        typed_attribute(op, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
     return attribute ? attribute->i : otherwise;
 }
 
 double onnx_float(OnnxOp *op, const char *name, double otherwise)
 {
-    const Onnx__AttributeProto *attribute = find_attribute(op, name);
+    const Onnx__AttributeProto *attribute =
+        typed_attribute(op, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
     return attribute ? attribute->f : otherwise;
 }
 
 const char *onnx_text(OnnxOp *op, const char *name, const char *otherwise)
 {
-    const Onnx__AttributeProto *attribute = find_attribute(op, name);
+    const Onnx__AttributeProto *attribute =
+        typed_attribute(op, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING);
     return attribute ? onnx_bytes_text(op->arena, attribute->s) : otherwise;
 }
 
 bool onnx_ints(OnnxOp *op, const char *name, const int64_t **values, int *count)
 {
-    const Onnx__AttributeProto *attribute = find_attribute(op, name);
+    const Onnx__AttributeProto *attribute =
+        typed_attribute(op, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
     if (!attribute)
         return false;
     *values = attribute->ints;
@@ -368,7 +399,8 @@ bool onnx_ints(OnnxOp *op, const char *name, const int64_t **values, int *count)
 
 bool onnx_floats(OnnxOp *op, const char *name, const float **values, int *count)
 {
-    const Onnx__AttributeProto *attribute = find_attribute(op, name);
+    const Onnx__AttributeProto *attribute =
+        typed_attribute(op, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS);
     if (!attribute)
         return false;
     *values = attribute->floats;

@@ -75,10 +75,11 @@ void onnx_build_constant(OnnxOp *op)
     int count;
     if ((a = onnx_attribute(op, "value")) && a->t)
         onnx_out(op, 0, tensor_constant(op, a->t));
-    else if ((a = onnx_attribute(op, "value_float")))
-        onnx_out(op, 0, onnx_scalar(op, TYPE_F32, a->f));
-    else if ((a = onnx_attribute(op, "value_int"))) {
-        Node *list = onnx_list(op, 1, &a->i);
+    else if (onnx_attribute(op, "value_float"))
+        onnx_out(op, 0, onnx_scalar(op, TYPE_F32, onnx_float(op, "value_float", 0)));
+    else if (onnx_attribute(op, "value_int")) {
+        int64_t number = onnx_int(op, "value_int", 0);
+        Node *list = onnx_list(op, 1, &number);
         onnx_out(op, 0,
                  list ? graph_constant(op->f, type_scalar(TYPE_I64), list->attr.data) : NULL);
     } else if (onnx_floats(op, "value_floats", &floats, &count))
