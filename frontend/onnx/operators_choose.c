@@ -16,6 +16,9 @@
 
 Node *onnx_places_of(OnnxOp *op, Node *chosen, Node **length)
 {
+    *length = NULL;
+    if (!chosen)
+        return NULL;
     int64_t axis = 0, n = chosen->type.dims[0];
     Node *ones = graph_cast(op->f, chosen, TYPE_I32);
     Node *sums = graph_cumulative(op->f, ones, axis, MODE_ADD, false, false);

@@ -1,6 +1,7 @@
 /* Operators that move pixels. */
 #include <string.h>
 
+#include "base/checked.h"
 #include "frontend/onnx/operator.h"
 
 /* ---- blocks and channels ---- */
@@ -56,7 +57,12 @@ void onnx_build_space_to_depth(OnnxOp *op)
         return;
     }
     int64_t apart[] = {d[0], d[1], d[2] / b, b, d[3] / b, b};
-    int64_t joined[] = {d[0], d[1] * b * b, d[2] / b, d[3] / b};
+    int64_t joined[] = {d[0], 0, d[2] / b, d[3] / b};
+    if (!checked_multiply(d[1], b * b, &joined[1])) { /* of an image without pixels */
+        onnx_error(op, "makes too many channels of blocks of %lld × %lld", (long long)b,
+                   (long long)b);
+        return;
+    }
     x = graph_transpose(op->f, graph_reshape(op->f, x, 6, apart),
                         crd ? channels_first : rows_first);
     onnx_out(op, 0, graph_reshape(op->f, x, 4, joined));

@@ -31,8 +31,9 @@ static Node *scale_channels(OnnxOp *op, Node *x, Node *scale, Node *shift)
 {
     if (!x)
         return NULL;
-    x = graph_mul(op->f, x, onnx_channel_vector(op, scale, x->type.rank));
-    return graph_add(op->f, x, onnx_channel_vector(op, shift, x ? x->type.rank : 0));
+    int rank = x->type.rank;
+    x = graph_mul(op->f, x, onnx_channel_vector(op, scale, rank));
+    return graph_add(op->f, x, onnx_channel_vector(op, shift, rank));
 }
 
 /* ---- batches ---- */

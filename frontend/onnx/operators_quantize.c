@@ -60,10 +60,8 @@ static Node *spread(OnnxOp *op, Node *p, const TensorType *type)
 /* round(x) + zero, saturating; `zero` may be NULL. */
 static Node *saturated(OnnxOp *op, Node *x, Node *zero, ElementType element)
 {
-    if (!x)
-        return NULL;
     x = graph_unary(op->f, OP_round, x);
-    if (zero)
+    if (x && zero)
         x = graph_add(op->f, x, graph_cast(op->f, zero, x->type.element));
     return graph_cast(op->f, x, element); /* which saturates */
 }

@@ -223,8 +223,8 @@ static Groups groups_of(OnnxOp *op, Node *x, bool sorted)
 {
     Groups g = {0};
     int64_t n = x->type.dims[0], axis = 0;
-    Node *order = order_of_rows(op, x);
-    Node *fresh = differing(op, graph_gather(op->f, x, order));
+    Node *order = order_of_rows(op, x), *ordered = graph_gather(op->f, x, order);
+    Node *fresh = ordered ? differing(op, ordered) : NULL;
     if (!fresh)
         return g;
     Node *number = onnx_plus(
