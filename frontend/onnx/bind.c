@@ -99,7 +99,7 @@ static bool is_batch_name(const char *name)
 /* Inputs that the model's user gives: no initialisers, no constants. */
 static bool is_free(const OnnxReader *reader, const Onnx__ValueInfoProto *input)
 {
-    const char *name = input->name ? input->name : "";
+    const char *name = input->name;
     return !onnx_is_initializer(reader, name) && !onnx_find_constant(reader, name);
 }
 
@@ -222,8 +222,7 @@ static bool refuse_open(const OnnxReader *reader, const Onnx__ValueInfoProto *in
 
 static bool element_type(OnnxReader *reader, const Onnx__ValueInfoProto *input, TensorType *type)
 {
-    const char *place = arena_print(reader->arena, "%s: input \"%s\"", reader->path,
-                                    input->name ? input->name : "");
+    const char *place = arena_print(reader->arena, "%s: input \"%s\"", reader->path, input->name);
     const Onnx__TypeProto *proto = input->type;
     if (!proto || proto->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !proto->tensor_type)
         return diag_error(reader->diag, place,
@@ -318,7 +317,7 @@ bool onnx_input_type(OnnxReader *reader, const Choices *choices, const Choice *c
         } else
             return refuse_open(reader, input, shape, name);
     }
-    return true;
+    return onnx_type_check(reader->diag, place, type);
 }
 
 bool onnx_choices(OnnxReader *reader, Choices *choices)

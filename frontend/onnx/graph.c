@@ -22,13 +22,14 @@ const char *onnx_domain(const char *domain)
     return !domain || strcmp(domain, "ai.onnx") == 0 ? "" : domain;
 }
 
-/* "model.onnx: node "fc1" (Gemm)"; within a graph of another node, behind the place of that. */
+/* "model.onnx: node 3 "fc1" (Gemm)"; within a graph of another node, behind the place of that. */
 static const char *place_of(const OnnxReader *reader, const OnnxScope *scope,
                             const Onnx__NodeProto *node, size_t number)
 {
     const char *type = text_of(node->op_type), *outer = scope->place ? scope->place : reader->path;
     if (node->name && node->name[0])
-        return arena_print(reader->arena, "%s: node \"%s\" (%s)", outer, node->name, type);
+        return arena_print(reader->arena, "%s: node %zu \"%s\" (%s)", outer, number, node->name,
+                           type);
     return arena_print(reader->arena, "%s: node %zu (%s)", outer, number, type);
 }
 
@@ -146,12 +147,21 @@ static void check_attributes(OnnxOp *op)
                        text_of(op->proto->attribute[i]->name), op->opset);
 }
 
+static bool refuse_inputs(OnnxOp *op)
+{
+    int count = op->in_count, least = op->row->least_in, most = op->row->most_in;
+    if (most == least)
+        return onnx_error(op, "has %d inputs, but takes %d", count, least);
+    if (most == MANY)
+        return onnx_error(op, "has %d inputs, but takes %d or more", count, least);
+    return onnx_error(op, "has %d inputs, but takes %d to %d", count, least, most);
+}
+
 static bool check_counts(OnnxOp *op)
 {
     const OnnxOperator *row = op->row;
     if (op->in_count < row->least_in || op->in_count > row->most_in)
-        return onnx_error(op, "has %d inputs, but takes %d to %d", op->in_count, row->least_in,
-                          row->most_in);
+        return refuse_inputs(op);
     for (int i = 0; i < row->least_in; i++)
         if (!op->in[i])
             return onnx_error(op, "input %d is left out, but needed", i);
@@ -181,15 +191,27 @@ static bool check_inputs(OnnxOp *op)
     return true;
 }
 
+/* Every result that has a name is there, or there is an error, one behind the first `errors`. */
+static void check_results(OnnxOp *op, int errors)
+{
+    int missing = 0;
+    while (missing < op->out_count &&
+           !(op->proto->output[missing][0] && has_failed(&op->out[missing])))
+        missing++;
+    op->failed = op->failed || missing < op->out_count;
+    if (op->failed && op->reader->diag->error_count == errors)
+        onnx_error(op, "has no result %d with these attributes and inputs", missing);
+}
+
 static void run_row(OnnxOp *op)
 {
+    int errors = op->reader->diag->error_count;
     op->own_nodes = op->f->node_count;
     if (check_counts(op) && check_inputs(op))
         op->row->build(op);
     onnx_narrow_results(op);
     check_attributes(op);
-    for (int i = 0; !op->failed && i < op->out_count; i++)
-        op->failed = op->proto->output[i][0] && has_failed(&op->out[i]);
+    check_results(op, errors);
     if (op->failed)
         return;
     onnx_fold(op, op->own_nodes);
@@ -237,6 +259,17 @@ static void run_operator(OnnxOp *op, const char *domain)
     op->failed = op->failed || !ready;
 }
 
+/* Counts the node; there is one error when there are too many. */
+static bool may_be_built(OnnxOp *op)
+{
+    int64_t left = op->reader->node_limit--;
+    if (left == 0)
+        onnx_error(op, "the model has too many nodes, with what loops and functions are written "
+                       "out to");
+    op->failed = left <= 0;
+    return !op->failed;
+}
+
 static bool run_node(OnnxReader *reader, OnnxScope *scope, const Onnx__NodeProto *node,
                      size_t number)
 {
@@ -256,11 +289,9 @@ static bool run_node(OnnxReader *reader, OnnxScope *scope, const Onnx__NodeProto
     op->attribute_read = ARENA_ARRAY(reader->arena, bool, node->n_attribute);
     scope->f->place = op->place;
     OnnxFunction *function = onnx_function_find(reader, node);
-    if (reader->node_limit-- <= 0)
-        onnx_error(op, "the model has too many nodes, loops written out among them");
-    else if (!function)
+    if (may_be_built(op) && !function)
         run_operator(op, domain);
-    else if (find_inputs(op))
+    else if (!op->failed && find_inputs(op))
         onnx_function_run(op, function);
     else
         op->failed = true;

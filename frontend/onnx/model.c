@@ -12,7 +12,7 @@
 #include "frontend/onnx/tensor.h"
 #include "frontend/onnx/train.h"
 
-enum { NODE_LIMIT = 1 << 20, OPSET_OLDEST = 7 };
+enum { NODE_LIMIT = 1 << 18, OPSET_OLDEST = 7 };
 
 /* ---- one function of the program ---- */
 
@@ -40,7 +40,7 @@ static bool add_input(OnnxReader *r, OnnxScope *scope, const Choices *choices, c
                       const Onnx__ValueInfoProto *input)
 {
     OnnxValue *value = ARENA_NEW(r->arena, OnnxValue);
-    const char *name = input->name ? input->name : "";
+    const char *name = input->name;
     ConstBinding *constant = onnx_find_constant(r, name);
     TensorType type;
     value->name = name;
@@ -66,7 +66,7 @@ static void add_length(OnnxReader *r, Function *f, const OnnxValue *value, const
 /* A result is named as in the model; weights and sequences cannot be any. */
 static bool add_result(OnnxReader *r, OnnxScope *scope, const Onnx__ValueInfoProto *output)
 {
-    const char *name = output->name ? output->name : "";
+    const char *name = output->name;
     OnnxValue *value = onnx_scope_find(r, scope, name);
     const char *place = arena_print(r->arena, "%s: output \"%s\"", r->path, name);
     if (!value)
@@ -146,6 +146,22 @@ static void name_tensors(OnnxReader *r, Model *model)
         model->output_names[model->output_count++] = graph->output[i]->name;
 }
 
+/* What the model takes and gives is called by name from here on. */
+static bool check_names(OnnxReader *r, const char *what, Onnx__ValueInfoProto **list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!list[i]->name || !list[i]->name[0])
+            return diag_error(r->diag, r->path, "%s %zu of the graph has no name", what, i);
+    return true;
+}
+
+static bool has_names(OnnxReader *r)
+{
+    const Onnx__GraphProto *graph = r->proto->graph;
+    return check_names(r, "input", graph->input, graph->n_input) &&
+           check_names(r, "output", graph->output, graph->n_output);
+}
+
 Model *onnx_model_read(Arena *arena, Diag *diag, const char *path, const ModelOptions *options)
 {
     OnnxReader *r = ARENA_NEW(arena, OnnxReader);
@@ -156,7 +172,7 @@ Model *onnx_model_read(Arena *arena, Diag *diag, const char *path, const ModelOp
                       .weights = map_create(arena),
                       .functions = map_create(arena)};
     r->proto = onnx_file_read(diag, path, &r->file);
-    if (!r->proto)
+    if (!r->proto || !has_names(r))
         return NULL;
     OnnxImports *imports = ARENA_NEW(arena, OnnxImports);
     *imports = (OnnxImports){r->proto->opset_import, r->proto->n_opset_import, NULL};

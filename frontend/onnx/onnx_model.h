@@ -9,7 +9,7 @@
 #include "frontend/model.h"
 
 /* Errors in `diag`, as many as there are, otherwise, and NULL or what could be read. They name the
- * node: `model.onnx: node "fc1" (Gemm): …`. */
+ * node: `model.onnx: node 3 "fc1" (Gemm): …`. */
 Model *onnx_model_read(Arena *arena, Diag *diag, const char *path, const ModelOptions *options);
 
 #endif

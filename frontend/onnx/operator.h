@@ -91,7 +91,7 @@ struct OnnxOp {
     Function *f; /* where nodes go */
     const OnnxOperator *row;
     const Onnx__NodeProto *proto;
-    const char *place; /* "model.onnx: node "fc1" (Gemm)" */
+    const char *place; /* "model.onnx: node 3 "fc1" (Gemm)" */
     int opset;         /* version of the operator's domain that the model asks for */
     OnnxValue **in;    /* NULL: left out */
     int in_count;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "ir/shape.h"
 
 static const struct {
     const char *name;
@@ -59,21 +60,28 @@ int64_t onnx_type_number(ElementType element)
     return 0;
 }
 
+bool onnx_type_check(Diag *diag, const char *place, const TensorType *type)
+{
+    char text[TYPE_TEXT_BYTES];
+    for (int i = 0; i < type->rank; i++)
+        if (type->dims[i] < 0)
+            return diag_error(diag, place, "axis %d of it is %lld long, which is no size", i,
+                              (long long)type->dims[i]);
+    return type_fits(type) ||
+           diag_error(diag, place, "%s is too large: a tensor has at most %lld elements",
+                      type_print(type, text), (long long)ELEMENT_LIMIT);
+}
+
 static bool read_shape(Diag *diag, const char *place, const Onnx__TensorProto *tensor,
                        TensorType *type)
 {
-    int64_t elements = 1;
     if (tensor->n_dims > RANK_LIMIT)
         return diag_error(diag, place, "it has %zu axes, %d are the most", tensor->n_dims,
                           RANK_LIMIT);
     type->rank = (int)tensor->n_dims;
-    for (int i = 0; i < type->rank; i++) {
+    for (int i = 0; i < type->rank; i++)
         type->dims[i] = tensor->dims[i];
-        if (!checked_multiply(elements, type->dims[i], &elements) || elements > ELEMENT_LIMIT)
-            return diag_error(diag, place, "axis %d of it is %lld long, which is no size", i,
-                              (long long)type->dims[i]);
-    }
-    return true;
+    return onnx_type_check(diag, place, type);
 }
 
 static bool wrong_count(Diag *diag, const char *place, const char *what, int64_t has,
@@ -222,7 +230,8 @@ static bool dense_type(Diag *diag, const char *place, const Onnx__SparseTensorPr
         if (!checked_multiply(bytes, type->dims[i], &bytes) || bytes > DENSE_LIMIT)
             return diag_error(diag, place, "it is sparse, and too large to be stored dense");
     }
-    return true;
+    return type_fits(type) ||
+           diag_error(diag, place, "it is sparse, and too large to be stored dense");
 }
 
 /* Row-major number of element `i`: its index is that, or one number for each axis. -1: outside. */

@@ -19,6 +19,9 @@ bool onnx_type_find(int64_t data_type, ElementType *element);
 /* The number ONNX gives an element type. */
 int64_t onnx_type_number(ElementType element);
 
+/* Is the shape one that a tensor can have? An error at `place` otherwise. */
+bool onnx_type_check(Diag *diag, const char *place, const TensorType *type);
+
 /* Type and bytes of a tensor, checked against each other. `model_path`: for external data, which is
  * mapped. The bytes live as long as the arena of `diag`, aligned to their elements. False and an
  * error at `place` otherwise. */

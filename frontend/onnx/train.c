@@ -37,7 +37,7 @@ static bool read_inputs(OnnxTraining *t)
     const Onnx__GraphProto *graph = r->proto->graph;
     n->inputs = ARENA_ARRAY(r->arena, TensorSpec, graph->n_input);
     for (size_t i = 0; i < graph->n_input; i++) {
-        const char *name = graph->input[i]->name ? graph->input[i]->name : "";
+        const char *name = graph->input[i]->name;
         TensorSpec *spec = &n->inputs[n->input_count];
         if (onnx_is_initializer(r, name) || onnx_find_constant(r, name))
             continue;
