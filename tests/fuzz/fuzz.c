@@ -46,6 +46,16 @@ void fuzz_check(bool holds, const char *what, const Diag *diag)
     abort();
 }
 
+void fuzz_check_model(const Model *model, const Diag *diag)
+{
+    const Program *program = model->program;
+    fuzz_check(program->function_count > 0, "the model has no function", diag);
+    for (int i = 0; i < program->function_count; i++)
+        fuzz_check(program->functions[i]->result_count >= model->output_count,
+                   "the model has not all results", diag);
+    fuzz_check(graph_verify(program, program->diag), "the model is not valid", diag);
+}
+
 static bool is_small(const Program *program)
 {
     int64_t nodes = 0, elements = 0;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "frontend/model.h"
 #include "ir/graph.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,6 +21,9 @@ char *fuzz_text(const uint8_t *data, size_t size);
 
 /* Prints what is wrong and aborts, unless `holds`. */
 void fuzz_check(bool holds, const char *what, const Diag *diag);
+
+/* A model that was read without an error is valid and has all results. */
+void fuzz_check_model(const Model *model, const Diag *diag);
 
 /* Sends the program through all passes and to the loop level, if that takes little time; every
  * kernel is verified. */

@@ -2,7 +2,6 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "frontend/onnx/onnx_model.h"
-#include "ir/verify.h"
 
 static void read_model(const char *path, Bindings *bindings)
 {
@@ -13,7 +12,7 @@ static void read_model(const char *path, Bindings *bindings)
     Model *model = onnx_model_read(arena, diag, path, &options);
     fuzz_check(model || !diag_ok(diag), "refused without a reason", diag);
     if (diag_ok(diag)) {
-        fuzz_check(graph_verify(model->program, diag), "the model is not valid", diag);
+        fuzz_check_model(model, diag);
         fuzz_compile(model->program);
     }
     arena_destroy(arena);
