@@ -1,8 +1,7 @@
-/* From texts to anything, in the order they were added. Lives in an arena. */
+/* From texts to pointers, in the order in which they were added. Lives in an arena; keys are not
+ * copied. */
 #ifndef INGOT_BASE_MAP_H
 #define INGOT_BASE_MAP_H
-
-#include <stdint.h>
 
 #include "base/arena.h"
 
@@ -11,18 +10,16 @@ typedef struct MapEntry {
     void *value;
 } MapEntry;
 
-typedef struct Map {
-    Arena *arena;
+typedef struct Map { /* all zeros: empty */
     MapEntry *entries;
     int count, capacity;
-    int *slots; /* number of an entry plus 1; 0: free. Open addressing */
+    int *slots; /* number of an entry plus 1; 0: free */
     int slot_count;
 } Map;
 
-Map map_create(Arena *arena);
-/* NULL when the key is not there. */
+/* The value of `key`; NULL when it has none. */
 void *map_get(const Map *map, const char *key);
-/* Replaces what was there. The key is not copied. */
-void map_set(Map *map, const char *key, void *value);
+/* Where that value is kept, to be changed: NULL at first. Good until the next call. */
+void **map_place(Map *map, Arena *arena, const char *key);
 
 #endif

@@ -33,7 +33,7 @@ static State *create_state(Program *program, const char *name, TensorType type)
     State *state = ARENA_NEW(program->arena, State);
     state->name = arena_copy_text(program->arena, name);
     state->type = type;
-    *text_map_place(&program->state_names, program->arena, state->name) = state;
+    *map_place(&program->state_names, program->arena, state->name) = state;
     return state;
 }
 
@@ -78,13 +78,13 @@ State *program_add_derived(Program *program, const char *name, TensorType type)
 
 State *program_find_state(const Program *program, const char *name)
 {
-    return text_map_find(&program->state_names, name);
+    return map_get(&program->state_names, name);
 }
 
 void program_take_back_states(Program *program, int count)
 {
     for (int i = count; i < program->state_count; i++)
-        *text_map_place(&program->state_names, program->arena, program->states[i]->name) = NULL;
+        *map_place(&program->state_names, program->arena, program->states[i]->name) = NULL;
     program->state_count = count;
 }
 
@@ -94,7 +94,7 @@ void program_keep_states(Program *program, const bool *kept)
     for (int i = 0; i < program->state_count; i++) {
         State *state = program->states[i];
         if (!kept[i])
-            *text_map_place(&program->state_names, program->arena, state->name) = NULL;
+            *map_place(&program->state_names, program->arena, state->name) = NULL;
         state->index = count;
         program->states[count] = state;
         count += kept[i];

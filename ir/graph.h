@@ -35,7 +35,7 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
-#include "base/text_map.h"
+#include "base/map.h"
 #include "ir/type.h"
 
 typedef enum Op {
@@ -159,7 +159,7 @@ struct Program {
     int derived_count, derived_capacity;
     int64_t constant_parameters; /* elements of those that are no states any more: freeze.c */
     Function *prepare; /* updates all derived states, and nothing else; NULL when there are none */
-    TextMap state_names;
+    Map state_names;
     Function **functions;
     int function_count, function_capacity;
     int random_streams; /* number of the next `random` node */

@@ -257,14 +257,14 @@ typedef struct Module { /* all that codegen needs */
     const Target *target;
     Kernel **kernels; /* each once, however often it is called */
     int kernel_count, kernel_capacity;
-    TextMap kernel_texts; /* Kernel by its text without the name */
-    TextMap kernel_names; /* int: how many have been given a name that begins so */
+    Map kernel_texts;     /* Kernel by its text without the name */
+    Map kernel_names;     /* int: how many have been given a name that begins so */
     Schedule **schedules; /* in the order of program->functions */
     int schedule_count;
     Slot **constants;
     int constant_count, constant_capacity;
-    TextMap constant_places;   /* Slot by address and type */
-    TextMap constant_contents; /* Slot by a hash of its bytes, and type */
+    Map constant_places;   /* Slot by address and type */
+    Map constant_contents; /* Slot by a hash of its bytes, and type */
     int64_t constant_bytes;
     int64_t *state_offsets; /* by State.index, 64-byte aligned */
     int64_t state_bytes;

@@ -53,13 +53,13 @@ Slot *module_add_constant(Module *module, const char *name, TensorType type, con
 {
     char text[TYPE_TEXT_BYTES];
     type_print(&type, text);
-    void **at = text_map_place(&module->constant_places, module->arena,
-                               arena_print(module->arena, "%p %s", data, text));
+    void **at = map_place(&module->constant_places, module->arena,
+                          arena_print(module->arena, "%p %s", data, text));
     if (*at)
         return *at;
     uint64_t hash = hash_bytes(data, (size_t)type_bytes(&type));
-    void **equal = text_map_place(&module->constant_contents, module->arena,
-                                  arena_print(module->arena, "%" PRIx64 " %s", hash, text));
+    void **equal = map_place(&module->constant_contents, module->arena,
+                             arena_print(module->arena, "%" PRIx64 " %s", hash, text));
     Slot *slot = *equal;
     if (!slot || !same_bytes(slot, type_bytes(&type), data))
         slot = add(module, name, type, data);
@@ -68,7 +68,7 @@ Slot *module_add_constant(Module *module, const char *name, TensorType type, con
 
 void constants_lay_out(Module *module, const bool *read)
 {
-    TextMap placed = {0};
+    Map placed = {0};
     int kept = 0;
     module->constant_bytes = 0;
     for (int i = 0; i < module->constant_count; i++) {
@@ -77,7 +77,7 @@ void constants_lay_out(Module *module, const bool *read)
             continue;
         uint64_t hash = hash_bytes(slot->data, (size_t)slot->bytes);
         void **equal =
-            text_map_place(&placed, module->arena, arena_print(module->arena, "%" PRIx64, hash));
+            map_place(&placed, module->arena, arena_print(module->arena, "%" PRIx64, hash));
         const Slot *other = *equal;
         slot->index = kept;
         module->constants[kept++] = slot;

@@ -22,7 +22,7 @@ void kernel_begin(Lowering *l, Group *group, const char *name)
 /* `base`, or `base.2` … when that is taken. */
 static const char *new_name(Lowering *l, const char *base)
 {
-    void **place = text_map_place(&l->module->kernel_names, l->arena, base);
+    void **place = map_place(&l->module->kernel_names, l->arena, base);
     if (!*place)
         *place = ARENA_NEW(l->arena, int);
     int *count = *place;
@@ -37,7 +37,7 @@ static Kernel *module_intern(Lowering *l, Kernel *kernel)
     Module *module = l->module;
     if (!kernel->text)
         kernel->text = kernel_text(l->arena, kernel);
-    void **known = text_map_place(&module->kernel_texts, l->arena, kernel->text);
+    void **known = map_place(&module->kernel_texts, l->arena, kernel->text);
     if (*known)
         return *known;
     *known = kernel;

@@ -257,7 +257,7 @@ static void run_row(Pieces *pieces, NestRun *run, const Row *row)
 
 Pieces *schedule_kernel(Arena *arena, const Target *target, Kernel *kernel, NestRun *run)
 {
-    void **known = text_map_place(&run->pieces, arena, kernel_text(arena, kernel));
+    void **known = map_place(&run->pieces, arena, kernel_text(arena, kernel));
     if (*known)
         return *known;
     Pieces *pieces = ARENA_NEW(arena, Pieces);

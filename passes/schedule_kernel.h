@@ -75,7 +75,7 @@ typedef struct NestRun { /* of one lowering: what is asked for, and what the pas
     const PipelineOptions *options;
     double seconds[NEST_PASS_LIMIT];
     int times[NEST_PASS_LIMIT];
-    TextMap pieces; /* Pieces of each kernel seen so far, by its text without the name */
+    Map pieces; /* Pieces of each kernel seen so far, by its text without the name */
 } NestRun;
 
 /* What a kernel becomes by all passes that work on kernels, in their order, as far as

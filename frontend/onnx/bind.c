@@ -38,14 +38,16 @@ static int find_dim(const OnnxReader *reader, const char *name)
 void onnx_list_initializers(OnnxReader *reader)
 {
     const Onnx__GraphProto *graph = reader->proto->graph;
-    reader->initializers = map_create(reader->arena);
+    reader->initializers = (Map){0};
     for (size_t i = 0; i < graph->n_initializer; i++)
         if (graph->initializer[i]->name)
-            map_set(&reader->initializers, graph->initializer[i]->name, graph->initializer[i]);
+            *map_place(&reader->initializers, reader->arena, graph->initializer[i]->name) =
+                graph->initializer[i];
     for (size_t i = 0; i < graph->n_sparse_initializer; i++) {
         const Onnx__TensorProto *values = graph->sparse_initializer[i]->values;
         if (values && values->name)
-            map_set(&reader->initializers, values->name, graph->sparse_initializer[i]);
+            *map_place(&reader->initializers, reader->arena, values->name) =
+                graph->sparse_initializer[i];
     }
 }
 

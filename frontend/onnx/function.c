@@ -62,7 +62,7 @@ bool onnx_functions_list(OnnxReader *r)
             return diag_error(r->diag, place, "there are two of this name in its domain");
         if (!read_defaults(r, place, function))
             return false;
-        map_set(&r->functions, key, function);
+        *map_place(&r->functions, r->arena, key) = function;
     }
     return true;
 }

@@ -165,12 +165,7 @@ static bool has_names(OnnxReader *r)
 Model *onnx_model_read(Arena *arena, Diag *diag, const char *path, const ModelOptions *options)
 {
     OnnxReader *r = ARENA_NEW(arena, OnnxReader);
-    *r = (OnnxReader){.arena = arena,
-                      .diag = diag,
-                      .path = path,
-                      .options = options,
-                      .weights = map_create(arena),
-                      .functions = map_create(arena)};
+    *r = (OnnxReader){.arena = arena, .diag = diag, .path = path, .options = options};
     r->proto = onnx_file_read(diag, path, &r->file);
     if (!r->proto || !has_names(r))
         return NULL;

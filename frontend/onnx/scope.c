@@ -14,7 +14,7 @@
 OnnxScope *onnx_scope_create(OnnxReader *reader, OnnxScope *outer, Function *f)
 {
     OnnxScope *scope = ARENA_NEW(reader->arena, OnnxScope);
-    *scope = (OnnxScope){.outer = outer, .f = f, .values = map_create(reader->arena)};
+    *scope = (OnnxScope){.outer = outer, .f = f};
     if (outer)
         scope->imports = outer->imports;
     return scope;
@@ -25,12 +25,10 @@ OnnxScope *onnx_scope_create(OnnxReader *reader, OnnxScope *outer, Function *f)
 Node *onnx_scope_parameter(OnnxReader *reader, OnnxScope *scope, const char *name, TensorType type)
 {
     const char *own = name && name[0] ? name : "outer";
-    if (!scope->parameters.arena)
-        scope->parameters = map_create(reader->arena);
     for (int i = 2; map_get(&scope->parameters, own); i++)
         own = arena_print(reader->arena, "%s.%d", own, scope->f->input_count + i);
     Node *node = graph_input(scope->f, own, type);
-    map_set(&scope->parameters, own, scope);
+    *map_place(&scope->parameters, reader->arena, own) = scope;
     return node;
 }
 
@@ -77,7 +75,7 @@ OnnxValue *onnx_scope_find(OnnxReader *reader, OnnxScope *scope, const char *nam
     if (!value || scope->f == scope->outer->f)
         return value;
     value = capture(reader, scope, value);
-    map_set(&scope->values, name, value);
+    *map_place(&scope->values, reader->arena, name) = value;
     return value;
 }
 
@@ -86,7 +84,7 @@ bool onnx_scope_add(OnnxReader *reader, OnnxScope *scope, const char *place, Onn
     if (map_get(&scope->values, value->name))
         return diag_error(reader->diag, place, "the name \"%s\" is taken: each may be made once",
                           value->name);
-    map_set(&scope->values, value->name, value);
+    *map_place(&scope->values, reader->arena, value->name) = value;
     return true;
 }
 
@@ -167,7 +165,7 @@ static bool add_weight(OnnxReader *reader, OnnxScope *scope, const Onnx__TensorP
     if (!weight)
         weight = read_weight(reader, name, tensor, sparse);
     if (weight && !scope->outer)
-        map_set(&reader->weights, name, weight);
+        *map_place(&reader->weights, reader->arena, name) = weight;
     OnnxValue *value = ARENA_NEW(reader->arena, OnnxValue);
     *value = (OnnxValue){.name = name, .weight = weight};
     return onnx_scope_add(reader, scope, reader->path, value);
