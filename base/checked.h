@@ -24,4 +24,18 @@ static inline bool checked_add(int64_t a, int64_t b, int64_t *result)
     return true;
 }
 
+/* For estimates of work, which need not be exact but may not wrap: INT64_MAX where it would be
+ * more. */
+static inline int64_t capped_multiply(int64_t a, int64_t b)
+{
+    int64_t product;
+    return checked_multiply(a, b, &product) ? product : INT64_MAX;
+}
+
+static inline int64_t capped_add(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return checked_add(a, b, &sum) ? sum : INT64_MAX;
+}
+
 #endif

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "driver/commands.h"
 #include "driver/compile.h"
 #include "driver/memory.h"
@@ -85,7 +86,7 @@ static void print_layers(Arena *arena, const Model *model)
                                            with_commas(arena, layer->parameters),
                                            with_commas(arena, layer->multiply_adds)});
         parameters += layer->parameters;
-        multiply_adds += layer->multiply_adds;
+        multiply_adds = capped_add(multiply_adds, layer->multiply_adds);
     }
     table_add(&table, (const char *[]){"all", "", "", with_commas(arena, parameters),
                                        with_commas(arena, multiply_adds)});

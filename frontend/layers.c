@@ -260,7 +260,7 @@ int64_t count_multiply_adds(const Function *f, int first, int last)
     for (int i = first; i < last; i++) {
         const Node *node = f->nodes[i];
         const TensorType *places = &node->type; /* whose elements meet `each` multiply-adds */
-        int64_t each = 0, total, next;
+        int64_t each = 0;
         TensorType step;
         if (node->op == OP_scan) {
             const Function *body = node->attr.body;
@@ -269,17 +269,13 @@ int64_t count_multiply_adds(const Function *f, int first, int last)
             places = &step;
         } else if (node->op == OP_matmul) {
             each = node->in[0]->type.dims[node->in[0]->type.rank - 1];
-        } else if (node->op == OP_conv) {
+        } else if (node->op == OP_conv || node->op == OP_conv_transpose) {
             const TensorType *w = &node->in[1]->type;
             int64_t outputs = w->dims[w->rank - 1];
             each = outputs ? type_elements(w) / outputs : 0;
-        } else if (node->op == OP_conv_transpose) {
-            const TensorType *w = &node->in[1]->type;
-            each = type_elements(w) / w->dims[w->rank - 1];
-            places = &node->in[0]->type;
+            places = node->op == OP_conv ? &node->type : &node->in[0]->type;
         }
-        if (checked_multiply(each, type_elements(places), &total) && checked_add(sum, total, &next))
-            sum = next;
+        sum = capped_add(sum, capped_multiply(each, type_elements(places)));
     }
     return sum;
 }

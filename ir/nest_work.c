@@ -45,18 +45,6 @@ typedef struct Counter {
     SiteList *read, *written; /* by Buffer.index of the arguments */
 } Counter;
 
-static int64_t capped_product(int64_t a, int64_t b)
-{
-    int64_t product;
-    return checked_multiply(a, b, &product) ? product : INT64_MAX;
-}
-
-static int64_t capped_sum(int64_t a, int64_t b)
-{
-    int64_t sum;
-    return checked_add(a, b, &sum) ? sum : INT64_MAX;
-}
-
 static int64_t trip_count(const Stmt *loop)
 {
     return loop->end > loop->begin ? (loop->end - loop->begin + loop->step - 1) / loop->step : 0;
@@ -110,7 +98,7 @@ static int64_t site_elements(const Site *site)
 {
     int64_t elements = 1;
     for (int i = 0; i < site->digit_count; i++)
-        elements = capped_product(elements, site->digits[i].count);
+        elements = capped_multiply(elements, site->digits[i].count);
     return elements < extent(site) ? elements : extent(site);
 }
 
@@ -136,7 +124,7 @@ static void add_site(Counter *counter, SiteList *lists, const Buffer *buffer, Af
     if (dynamic) { /* anywhere: each iteration may meet an element of its own */
         int64_t all = 1;
         for (const Around *a = around; a; a = a->outer)
-            all = capped_product(all, trip_count(a->loop));
+            all = capped_multiply(all, trip_count(a->loop));
         site = (Site){.last = buffer->count - 1, .digit_count = 1, .digits = {{1, all}}};
     }
     for (int i = 0; i < list->count; i++)
@@ -178,7 +166,7 @@ static void count_block(Counter *counter, const Stmt *list, const Around *around
             int64_t trips = trip_count(stmt);
             Around inner = {stmt, around};
             if (trips)
-                count_block(counter, stmt->body, &inner, capped_product(times, trips));
+                count_block(counter, stmt->body, &inner, capped_multiply(times, trips));
             continue;
         }
         count_expr(counter, stmt->value, around);
@@ -189,7 +177,7 @@ static void count_block(Counter *counter, const Stmt *list, const Around *around
         if (stmt->mode != STORE_SET)
             add_site(counter, counter->read, stmt->buffer, stmt->offset, stmt->dynamic, around);
         if (is_multiply_add(stmt))
-            counter->multiply_adds = capped_sum(counter->multiply_adds, times);
+            counter->multiply_adds = capped_add(counter->multiply_adds, times);
     }
 }
 
@@ -200,14 +188,14 @@ static int64_t list_bytes(const Kernel *kernel, const SiteList *lists)
         int64_t elements = 0, first = INT64_MAX, last = -1;
         for (int j = 0; j < lists[i].count; j++) {
             const Site *site = &lists[i].items[j];
-            elements = capped_sum(elements, site_elements(site));
+            elements = capped_add(elements, site_elements(site));
             first = site->first < first ? site->first : first;
             last = site->last > last ? site->last : last;
         }
         if (lists[i].count && elements > last - first + 1)
             elements = last - first + 1;
         int64_t size = element_bytes(kernel->arguments[i]->element);
-        bytes = capped_sum(bytes, capped_product(elements, size));
+        bytes = capped_add(bytes, capped_multiply(elements, size));
     }
     return bytes;
 }

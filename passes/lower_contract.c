@@ -6,6 +6,7 @@
  * tested. */
 #include <string.h>
 
+#include "base/checked.h"
 #include "passes/lowering.h"
 
 static Stmt *contraction(Lowering *l, Node *root, const Axes *outer, const Coordinates *at,
@@ -51,6 +52,13 @@ static void mark_fixed(Lowering *l)
     }
 }
 
+/* Each element of y meets the part of the filter w that makes one channel. */
+static int64_t filter_work(const TensorType *y, const TensorType *w)
+{
+    int64_t channels = w->dims[w->rank - 1];
+    return channels ? capped_multiply(type_elements(y), type_elements(w) / channels) : 0;
+}
+
 static void finish(Lowering *l, Node *root, int64_t multiply_adds, Stmt *body)
 {
     mark_fixed(l);
@@ -78,7 +86,7 @@ static void lower_matmul(Lowering *l, Node *root)
     at_b.at[b->rank - 1] = at.at[at.rank - 1];
     Stmt *body = contraction(l, root, &axes, &at, &reduction, lower_read(l, root->in[0], &at_a),
                              lower_read(l, root->in[1], &at_b));
-    finish(l, root, type_elements(&root->type) * depth, body);
+    finish(l, root, capped_multiply(type_elements(&root->type), depth), body);
 }
 
 /* One axis of channels in `groups` blocks: its block and place as axes, and their sum as a
@@ -156,7 +164,7 @@ static void lower_conv(Lowering *l, Node *root)
     at_x.at[last] = channel_of(l, &in, ins);
     Expr *a = bordered_read(l, &x, &at_x);
     Stmt *body = contraction(l, root, &axes, &at, &reduction, a, lower_read(l, root->in[1], &at_w));
-    finish(l, root, type_elements(y) * type_elements(w) / w->dims[w->rank - 1], body);
+    finish(l, root, filter_work(y, w), body);
 }
 
 /* dw[k.., ic, g·OC+oc] = Σ x[n, o·stride + k·dilation, g·IC+ic] · dy[n, o.., g·OC+oc] */
@@ -188,7 +196,7 @@ static void lower_conv_filter(Lowering *l, Node *root)
     at_x.at[last] = channel_of(l, &in, ins);
     Expr *a = bordered_read(l, &x, &at_x);
     Stmt *body = contraction(l, root, &axes, &at, &reduction, a, lower_read(l, root->in[1], &at_y));
-    finish(l, root, type_elements(dy) * type_elements(w) / w->dims[w->rank - 1], body);
+    finish(l, root, filter_work(dy, w), body);
 }
 
 /* ---- conv_transpose: one nest for each combination of phases (lower_phase.c) ---- */
@@ -286,7 +294,7 @@ static void lower_conv_transpose(Lowering *l, Node *root)
     t.y = lower_bordered_image(l, root, &t.border);
     Phase phases[3];
     Stmt *body = transposed_nests(l, &t, 0, phases);
-    finish(l, root, type_elements(y) * type_elements(w) / w->dims[w->rank - 1], body);
+    finish(l, root, filter_work(y, w), body);
 }
 
 void contract_border(Lowering *l, Node *root, Border *border)

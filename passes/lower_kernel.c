@@ -5,6 +5,7 @@
  * say the same are one kernel of the module. */
 #include <string.h>
 
+#include "base/checked.h"
 #include "ir/nest_text.h"
 #include "passes/lowering.h"
 #include "passes/rewrite.h"
@@ -74,9 +75,10 @@ static void append_call(Lowering *l, Kernel *kernel, Slot **arguments)
         call_layers(l->arena, l->module->program, l->owner, arguments, kernel->argument_count);
     call.times = 1;
     for (const Lowering *body = l; body->outer; body = body->outer)
-        call.times *= body->steps;
+        call.times = capped_multiply(call.times, body->steps);
     insert_call(l, l->inner ? l->inner->first_call : s->call_count, call);
-    s->multiply_adds += call.times * call.kernel->multiply_adds;
+    s->multiply_adds =
+        capped_add(s->multiply_adds, capped_multiply(call.times, call.kernel->multiply_adds));
     s->parallel = s->parallel || call.kernel->parallel;
 }
 

@@ -1,4 +1,5 @@
 /* Windows: pooling, where its largest element was, and the way back. */
+#include "base/checked.h"
 #include "ir/element.h"
 #include "passes/lowering.h"
 
@@ -38,7 +39,7 @@ static Window window_begin(Lowering *l, Node *root)
         w.tap = affine_add(l->arena, affine_scale(l->arena, w.tap, w.s.size[i]), tap);
         taps *= w.s.size[i];
     }
-    l->kernel->element_steps = type_elements(y) * taps;
+    l->kernel->element_steps = capped_multiply(type_elements(y), taps);
     return w;
 }
 
