@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-#include "base/checked.h"
-#include "ir/scan.h"
+#include "frontend/layers.h"
 
 /* ---- one node ---- */
 
@@ -98,28 +97,6 @@ static void name_nodes(const OnnxOp *op, int first)
     }
 }
 
-static int64_t multiply_adds(const Function *f, int first)
-{
-    int64_t sum = 0;
-    for (int i = first; i < f->node_count; i++) {
-        const Node *node = f->nodes[i];
-        int64_t steps;
-        if (node->op == OP_scan &&
-            checked_multiply(node_scan(node).steps, multiply_adds(node->attr.body, 0), &steps))
-            sum += steps;
-        if (!op_is(node->op, CONTRACTS))
-            continue;
-        const TensorType *w = &node->in[1]->type;
-        int64_t columns = w->dims[w->rank - 1];
-        const TensorType *rows = node->op == OP_conv_transpose ? &node->in[0]->type : &node->type;
-        int64_t depth = node->op == OP_matmul ? w->dims[w->rank - 2]
-                        : columns             ? type_elements(w) / columns
-                                              : 0;
-        sum += type_elements(rows) * depth;
-    }
-    return sum;
-}
-
 static void summarize(const OnnxOp *op, int first)
 {
     OnnxReader *r = op->reader;
@@ -130,7 +107,7 @@ static void summarize(const OnnxOp *op, int first)
     LayerSummary summary = {.name = op->proto->name,
                             .kind = op->proto->op_type,
                             .output = node->type,
-                            .multiply_adds = multiply_adds(op->f, first)};
+                            .multiply_adds = count_multiply_adds(op->f, first, op->f->node_count)};
     for (int i = 0; i < op->in_count; i++)
         if (op->in[i] && op->in[i]->weight && element_is_float(op->in[i]->weight->type.element))
             summary.parameters += type_elements(&op->in[i]->weight->type);
@@ -165,6 +142,8 @@ static bool check_counts(OnnxOp *op)
     for (int i = 0; i < row->least_in; i++)
         if (!op->in[i])
             return onnx_error(op, "input %d is left out, but needed", i);
+    if (op->out_count < 1)
+        return onnx_error(op, "has no outputs");
     if (op->out_count > row->most_out)
         return onnx_error(op, "has %d outputs, but gives %d at most", op->out_count, row->most_out);
     return true;

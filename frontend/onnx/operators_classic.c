@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "frontend/onnx/arithmetic.h"
 #include "frontend/onnx/reader.h"
 #include "frontend/onnx/tensor.h"
@@ -286,7 +287,7 @@ void onnx_build_linear_regressor(OnnxOp *op)
     Node *x = graph_cast(op->f, onnx_in(op, 0), TYPE_F32);
     const float *coefficients, *intercepts;
     int count, biases;
-    int64_t targets = onnx_int(op, "targets", 1);
+    int64_t targets = onnx_int(op, "targets", 1), wanted;
     if (!x)
         return;
     if (x->type.rank == 1)
@@ -294,7 +295,8 @@ void onnx_build_linear_regressor(OnnxOp *op)
     if (onnx_text_is(op, "post_transform", "NONE", "SOFTMAX"))
         onnx_error(op, "its post_transform is not supported");
     if (!onnx_floats(op, "coefficients", &coefficients, &count) || targets < 1 || !x ||
-        x->type.rank != 2 || count != targets * x->type.dims[1]) {
+        x->type.rank != 2 || !checked_multiply(targets, x->type.dims[1], &wanted) ||
+        count != wanted) {
         onnx_error(op, "its coefficients must be one for each feature and target");
         return;
     }

@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "frontend/onnx/arithmetic.h"
+#include "frontend/onnx/reader.h"
 #include "frontend/onnx/tensor.h"
 
 bool onnx_element(OnnxOp *op, const char *key, ElementType otherwise, ElementType *element)
@@ -231,6 +233,14 @@ void onnx_build_tile(OnnxOp *op)
     int64_t repeats[RANK_LIMIT];
     if (!x || !read_repeats(op, x->type.rank, repeats))
         return;
+    TensorType type = x->type;
+    for (int i = 0; i < type.rank; i++)
+        if (!checked_multiply(type.dims[i], repeats[i], &type.dims[i]))
+            type.dims[i] = INT64_MAX;
+    if (!onnx_type_check(op->reader->diag, op->place, &type)) {
+        op->failed = true;
+        return;
+    }
     for (int axis = 0; x && axis < x->type.rank;)
         x = tile_some(op, x, repeats, &axis);
     onnx_out(op, 0, x);

@@ -8,7 +8,10 @@
  * The numbers may stand up to max_skip_count apart from their neighbours; each distance counts. */
 #include <string.h>
 
+#include "base/checked.h"
 #include "frontend/onnx/arithmetic.h"
+
+enum { COLUMN_LIMIT = 1 << 24, COMPARISON_LIMIT = 1 << 14 };
 
 typedef struct Grams {
     OnnxOp *op;
@@ -17,6 +20,7 @@ typedef struct Grams {
     int pool_count, start_count, column_count;
     int64_t least, most, skips;
     int64_t width; /* columns of the result */
+    int64_t comparisons;
 } Grams;
 
 static bool read_grams(Grams *g)
@@ -33,7 +37,7 @@ static bool read_grams(Grams *g)
     if (g->skips < 0 || g->skips > g->x->type.dims[1])
         g->skips = g->skips < 0 ? 0 : g->x->type.dims[1];
     for (int i = 0; i < g->column_count; i++) {
-        if (g->columns[i] < 0 || g->columns[i] > INT32_MAX / 2)
+        if (g->columns[i] < 0 || g->columns[i] >= COLUMN_LIMIT)
             return onnx_error(op, "%lld in ngram_indexes is no column", (long long)g->columns[i]);
         g->width = g->columns[i] >= g->width ? g->columns[i] + 1 : g->width;
     }
@@ -41,6 +45,16 @@ static bool read_grams(Grams *g)
         if (g->starts[i] < (i ? g->starts[i - 1] : 0) || g->starts[i] > g->pool_count)
             return onnx_error(op, "its ngram_counts are no places of the pool in order");
     return true;
+}
+
+/* How many comparisons there are, by the numbers of a sequence and the distances between them. */
+static bool few_enough(OnnxOp *op, int64_t *comparisons, int64_t length, int64_t distances)
+{
+    int64_t more;
+    return (checked_multiply(length, distances, &more) &&
+            checked_add(*comparisons, more, comparisons) && *comparisons <= COMPARISON_LIMIT) ||
+           onnx_error(op, "looks for sequences at too many distances: max_skip_count is %lld",
+                      (long long)onnx_int(op, "max_skip_count", 0));
 }
 
 /* Number `at` of each of `count` sequences of `length`, from `first` of the pool on. */
@@ -77,6 +91,8 @@ static Node *group_counts(Grams *g, const int64_t *first, int64_t count, int64_t
 {
     Node *sum = NULL;
     int64_t distances = length == 1 ? 1 : g->skips + 1;
+    if (!few_enough(g->op, &g->comparisons, length, distances))
+        return NULL;
     for (int64_t apart = 1; apart <= distances; apart++) {
         Node *counts = counts_of(g, first, count, length, apart);
         sum = sum && counts ? graph_add(g->op->f, sum, counts) : counts ? counts : sum;
@@ -98,7 +114,9 @@ static Node *all_counts(Grams *g, int64_t *column_of)
         if (grams > 0 && length >= g->least && length <= g->most) {
             if (count == RANK_LIMIT * 8 - 1)
                 return onnx_error(g->op, "has sequences of too many lengths");
-            parts[count++] = group_counts(g, g->pool + g->starts[i], grams, length);
+            parts[count] = group_counts(g, g->pool + g->starts[i], grams, length);
+            if (!parts[count++])
+                return NULL;
             for (int64_t j = 0; j < grams; j++)
                 column_of[g->columns[id + j]] = column++;
         }

@@ -7,6 +7,7 @@
  * negative. What lies outside of x is undefined for ONNX; here it is some element of x. */
 #include <string.h>
 
+#include "base/checked.h"
 #include "frontend/onnx/arithmetic.h"
 
 /* Rows are i32. */
@@ -109,7 +110,9 @@ static Node *scattered(OnnxOp *op, Node *x, int axes, Node *updates, Node *rows,
     int64_t dims[RANK_LIMIT], many = type_elements(&rows->type);
     memcpy(dims, table->type.dims, sizeof dims);
     dims[0] = many;
-    if (type_elements(&updates->type) != product(dims, 0, table->type.rank))
+    int64_t elements;
+    if (!checked_multiply(many, product(dims, 1, table->type.rank), &elements) ||
+        type_elements(&updates->type) != elements)
         return onnx_error(op, "its updates do not fit its indices and its tensor");
     updates = graph_reshape(op->f, updates, table->type.rank, dims);
     table = graph_scatter(op->f, table, updates, graph_reshape(op->f, rows, 1, &many), mode);
@@ -245,7 +248,8 @@ void onnx_build_reverse_sequence(OnnxOp *op)
     int64_t batch = onnx_int(op, "batch_axis", 1), time = onnx_int(op, "time_axis", 0);
     if (!x || !lengths)
         return;
-    if (batch + time != 1 || batch * time != 0 || x->type.rank < 2) {
+    bool told_apart = (batch == 0 && time == 1) || (batch == 1 && time == 0);
+    if (!told_apart || x->type.rank < 2) {
         onnx_error(op, "its batch_axis and time_axis must be 0 and 1");
         return;
     }

@@ -1,7 +1,10 @@
 /* Operators that move elements. */
 #include "frontend/onnx/operator.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+enum { PLACE_LIMIT = 1 << 24 }; /* along an axis that is padded by its own elements */
 
 void onnx_build_transpose(OnnxOp *op)
 {
@@ -188,6 +191,11 @@ void onnx_build_gather(OnnxOp *op)
     /* one known place: a slice, which is read where it lies */
     int64_t start[RANK_LIMIT] = {0}, count[RANK_LIMIT], dims[RANK_LIMIT];
     int rank = 0;
+    if (type->rank - 1 + at->type.rank > RANK_LIMIT) {
+        onnx_error(op, "gives %d axes, %d are the most", type->rank - 1 + at->type.rank,
+                   RANK_LIMIT);
+        return;
+    }
     memcpy(count, type->dims, sizeof count);
     count[axis] = 1;
     start[axis] = at->integers[0] < 0 ? at->integers[0] + type->dims[axis] : at->integers[0];
@@ -218,6 +226,9 @@ static bool read_pads(OnnxOp *op, int rank, int64_t *before, int64_t *after)
         int axis;
         if (!onnx_axis(op, list ? list[i] : i, rank, &axis))
             return false;
+        for (int side = 0; side < 2; side++)
+            if (llabs(pads[i + side * axes] / 2) > ELEMENT_LIMIT / 2)
+                return onnx_error(op, "has %lld for a pad", (long long)pads[i + side * axes]);
         before[axis] = pads[i];
         after[axis] = pads[axes + i];
     }
@@ -243,7 +254,11 @@ static Node *cut(OnnxOp *op, Node *x, int64_t *before, int64_t *after)
 static Node *padded_places(OnnxOp *op, const char *mode, int64_t length, int64_t before,
                            int64_t after)
 {
-    int64_t count = before + length + after, *places = ARENA_ARRAY(op->arena, int64_t, count);
+    int64_t count = before + length + after;
+    if (count > PLACE_LIMIT)
+        return onnx_error(op, "makes an axis %lld long by \"%s\", %d are the most",
+                          (long long)count, mode, PLACE_LIMIT);
+    int64_t *places = ARENA_ARRAY(op->arena, int64_t, count);
     for (int64_t i = 0; i < count; i++) {
         int64_t at = i - before, period = 2 * (length - 1);
         if (strcmp(mode, "edge") == 0)

@@ -107,13 +107,13 @@ void onnx_build_max_unpool(OnnxOp *op)
     if (onnx_has_in(op, 2)) {
         if (!onnx_in_integers(op, 2, "output_shape", &wanted, &count))
             return;
-        for (int i = 0; i < rank && count == rank; i++)
-            after[i] = wanted[i] - dims[i];
-        for (int i = 0; i < rank; i++)
-            if (count != rank || after[i] < 0) {
+        for (int i = 0; i < rank; i++) {
+            if (count != rank || wanted[i] < dims[i]) {
                 onnx_error(op, "output_shape is not what its input can have come from");
                 return;
             }
+            after[i] = wanted[i] - dims[i];
+        }
     }
     int64_t all = 1, given = type_elements(&x->type);
     for (int i = 0; i < rank; i++)

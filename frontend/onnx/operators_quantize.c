@@ -21,6 +21,8 @@ static Node *unblocked(OnnxOp *op, Node *p, const TensorType *type, int axis, in
     int64_t dims[RANK_LIMIT], start[RANK_LIMIT] = {0};
     int rank = p->type.rank;
     int64_t length = type->dims[axis], blocks = p->type.dims[axis];
+    if (length && block > length)
+        block = length;
     if (block <= 0 || rank == RANK_LIMIT || (length + block - 1) / block != blocks)
         return onnx_error(op, "its scales do not fit blocks of %lld along axis %d",
                           (long long)block, axis);

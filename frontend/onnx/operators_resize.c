@@ -14,7 +14,7 @@
 
 #include "frontend/onnx/spatial.h"
 
-enum { LENGTH_LIMIT = 1 << 26, TAP_LIMIT = 1 << 12 };
+enum { LENGTH_LIMIT = 1 << 24, TAP_LIMIT = 1 << 12 };
 
 typedef enum Filter { NEAREST, LINEAR, CUBIC } Filter;
 
@@ -279,7 +279,7 @@ static void weigh(const Resizing *r, const Line *line, double at, double first, 
 static int32_t inside_of(const Line *line, double place)
 {
     double last = (double)(line->from - 1);
-    return (int32_t)(place < 0 ? 0 : place > last ? last : place);
+    return (int32_t)(place > last ? last : place > 0 ? place : 0); /* of what is no number 0 */
 }
 
 static bool fill_line(OnnxOp *op, const Resizing *r, int axis, int64_t from, Line *line)

@@ -5,6 +5,8 @@
 #include "frontend/onnx/sample.h"
 #include "frontend/onnx/spatial.h"
 
+enum { PLACE_LIMIT = 1 << 24 }; /* of a filter that is deformed */
+
 /* 0 … count-1 along axis `axis` of `rank` axes that are 1 long else, times factor, plus summand. */
 static Node *ramp(OnnxOp *op, ElementType element, int rank, int axis, int64_t count, double factor,
                   double summand)
@@ -161,7 +163,10 @@ static bool read_deform(OnnxOp *op, const TensorType *x, const TensorType *w,
                               (long long)d->out[i], i);
     }
     d->s.groups = onnx_int(op, "group", 1);
-    if (d->parts < 1 || offset->dims[0] != x->dims[0] ||
+    if (d->places > PLACE_LIMIT)
+        return onnx_error(op, "its result has %lld places, %d are the most", (long long)d->places,
+                          PLACE_LIMIT);
+    if (d->parts < 1 || d->parts > offset->dims[1] || offset->dims[0] != x->dims[0] ||
         offset->dims[1] / d->parts / rank != d->taps || offset->dims[1] % (d->parts * rank) != 0)
         return onnx_error(op, "has %lld offsets in %lld groups for a filter of %lld elements",
                           (long long)offset->dims[1], (long long)d->parts, (long long)d->taps);

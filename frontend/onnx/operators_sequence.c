@@ -11,6 +11,8 @@
 #include "frontend/onnx/operator.h"
 #include "frontend/onnx/reader.h"
 
+enum { PART_LIMIT = 1 << 14 }; /* that a tensor is split into */
+
 /* The sequence at input i; NULL and an error when it is none. */
 static const OnnxValue *sequence_in(OnnxOp *op, int i)
 {
@@ -115,13 +117,15 @@ static bool part_lengths(OnnxOp *op, int64_t length, const int64_t **lengths, in
         if (!onnx_in_integers(op, 1, "the split", lengths, count))
             return false;
         if (type && type->rank == 1)
-            return true;
+            return *count <= PART_LIMIT ||
+                   onnx_error(op, "splits into %d parts, %d are the most", *count, PART_LIMIT);
         each = (*lengths)[0];
     }
-    if (each < 1 || (length + each - 1) / each > MANY)
+    int64_t parts = each > 0 ? length / each + (length % each > 0) : 0;
+    if (each < 1 || parts > PART_LIMIT)
         return onnx_error(op, "cannot split %lld elements into parts of %lld", (long long)length,
                           (long long)each);
-    *count = (int)((length + each - 1) / each);
+    *count = (int)parts;
     int64_t *all = ARENA_ARRAY(op->arena, int64_t, *count);
     for (int i = 0; i < *count; i++)
         all[i] = i < *count - 1 ? each : length - each * i;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/checked.h"
 #include "frontend/onnx/reader.h"
 #include "frontend/onnx/tensor.h"
 
@@ -170,13 +171,13 @@ static bool complete_shape(OnnxOp *op, const TensorType *x, int64_t *dims, int r
             open = i;
         else if (dims[i] < 0)
             return onnx_error(op, "gives axis %d the length %lld", i, (long long)dims[i]);
-        else
-            known *= dims[i];
+        else if (!checked_multiply(known, dims[i], &known))
+            return onnx_error(op, "gives a shape of more elements than can be counted");
     }
     if (open >= 0)
         dims[open] = known ? elements / known : 0;
     else if (rank > 0 && dims[0] == 1 && op->f->batch > 1 && x->rank > 0 &&
-             x->dims[0] == op->f->batch && known * op->f->batch == elements)
+             x->dims[0] == op->f->batch && known == elements / op->f->batch)
         dims[0] = op->f->batch;
     return true;
 }

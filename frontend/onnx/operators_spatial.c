@@ -267,7 +267,10 @@ void onnx_build_conv_transpose(OnnxOp *op)
     TensorType result = *x;
     for (int i = 0; i < s.rank; i++)
         result.dims[i + 1] = spread[i].length;
-    result.dims[s.rank + 1] = w->dims[1] * s.groups;
+    if (!checked_multiply(w->dims[1], s.groups, &result.dims[s.rank + 1])) {
+        onnx_error(op, "makes too many channels in %lld groups", (long long)s.groups);
+        return;
+    }
     filter_order(s.rank, order);
     Node *y = graph_conv_transpose(op->f, onnx_channels_last(op, onnx_in(op, 0)),
                                    onnx_in_ordered(op, 1, order), &s, &result);
