@@ -111,6 +111,20 @@ head -c 300 classifier.onnx >short.onnx
 refuses 'cut short' 1 'short.onnx: is cut short, or no ONNX model' "$INGOT" build short.onnx
 : >empty.onnx
 refuses 'empty' 1 'empty.onnx: is no ONNX model: there is no graph in it' "$INGOT" build empty.onnx
+# Graphs within attributes of nodes within graphs, as protobuf; bytes are written as \xHH.
+message() { # message KEY BYTES
+    local size=$((${#2} / 4)) key=$1
+    local head="\\x$key"
+    while [ $size -gt 127 ]; do
+        head+=$(printf '\\x%02x' $((size & 127 | 128)))
+        size=$((size >> 7))
+    done
+    printf '%s\\x%02x%s' "$head" $size "$2"
+}
+nested=
+for ((i = 0; i < 30; i++)); do nested=$(message 32 "$(message 0a "$(message 2a "$nested")")"); done # graph of attribute, node, attribute
+printf '%b' "$(message 3a "$(message 0a "$(message 2a "$nested")")")" >deep.onnx
+refuses 'graphs within graphs' 1 'deep.onnx: nests graphs within graphs more than 20 deep' "$INGOT" build deep.onnx
 no_leftovers 'nothing is left behind' "$work"
 
 # --- real models, where they are ---

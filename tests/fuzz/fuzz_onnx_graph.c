@@ -47,6 +47,12 @@ static char *any_name(Maker *m)
 
 static const int32_t types[] = {1, 7, 6, 9, 11, 2, 3, 10, 16, 4, 5, 12, 13};
 
+static size_t rank(Maker *m)
+{
+    static const unsigned char ranks[] = {0, 1, 2, 3, 4, 2, 3, 1, 4, 5, 3, 2, 4, 1, 5, 8};
+    return ranks[choose(m, sizeof ranks)];
+}
+
 static size_t length(Maker *m) /* such that many fit each other, and few are empty */
 {
     static const unsigned char lengths[] = {2, 2, 2, 1, 3, 3, 2, 1, 4, 4, 6, 5, 2, 1, 3, 0};
@@ -68,11 +74,11 @@ static Onnx__TensorProto *tensor(Maker *m, char *name)
     t->name = name;
     t->has_data_type = 1;
     t->data_type = choose(m, 3) ? 7 : 1;
-    t->n_dims = choose(m, 5);
-    t->dims = ARENA_ARRAY(m->arena, int64_t, 4);
+    t->n_dims = rank(m);
+    t->dims = ARENA_ARRAY(m->arena, int64_t, 8);
     size_t count = 1;
     for (size_t i = 0; i < t->n_dims; i++) {
-        t->dims[i] = (int64_t)length(m);
+        t->dims[i] = t->n_dims > 5 ? 1 : (int64_t)length(m);
         count *= (size_t)t->dims[i];
     }
     if (t->data_type == 7) {
@@ -106,13 +112,14 @@ static Onnx__ValueInfoProto *input(Maker *m, char *name)
     of->has_elem_type = 1;
     of->elem_type = choose(m, 4) ? 1 : types[choose(m, sizeof types / sizeof types[0])];
     of->shape = shape;
-    shape->n_dim = choose(m, 6);
-    shape->dim = ARENA_ARRAY(m->arena, Onnx__TensorShapeProto__Dimension *, 6);
+    shape->n_dim = rank(m);
+    shape->dim = ARENA_ARRAY(m->arena, Onnx__TensorShapeProto__Dimension *, 8);
     for (size_t i = 0; i < shape->n_dim; i++) {
         shape->dim[i] = ARENA_NEW(m->arena, Onnx__TensorShapeProto__Dimension);
         onnx__tensor_shape_proto__dimension__init(shape->dim[i]);
         shape->dim[i]->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
-        shape->dim[i]->dim_value = (int64_t)length(m);
+        shape->dim[i]->dim_value =
+            shape->n_dim > 5 ? 1 + (int64_t)choose(m, 2) : (int64_t)length(m);
     }
     return info;
 }
