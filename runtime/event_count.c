@@ -4,9 +4,10 @@
  * of them, most of all in a virtual machine; then they sleep in the kernel, because an idle team
  * must not burn processors its user wants for something else. With more threads than processors
  * watching only delays the one who is awaited, so then they sleep at once. Other programs that hold
- * the processors show by waits of milliseconds: each that a watch of any length would not have been
- * enough for halves the next watch, and each that it would have been doubles it, whether or not the
- * waiter fell asleep: what counts is the time, or all would sleep because all sleep.
+ * the processors show by waits of milliseconds: each that no watch would have been long enough for
+ * halves the next, and after one that would have been short enough the next is as long as can be.
+ * What counts is the time until the value moved, not that until the sleeper was awake: else all
+ * would sleep because all sleep.
  *
  * Order: `sleepers` and `value` are sequentially consistent between them: either the sleeper is
  * counted before the one who advances looks, or the kernel sees the new value and does not let it
@@ -88,26 +89,29 @@ static void sleep_until_moved(EventCount *count, uint32_t old)
     atomic_fetch_sub(&count->sleepers, 1);
 }
 
-int64_t event_count_await(EventCount *count, uint32_t old)
+void event_count_await(EventCount *count, uint32_t old)
 {
     int32_t watch = atomic_load_explicit(&count->watch, memory_order_relaxed), next = watch;
     if (has_moved(count, old))
-        return 0;
-    int64_t start = clock_nanoseconds();
-    if (!watch_it(count, old, start, watch))
+        return;
+    int64_t start = clock_nanoseconds(), moved = 0;
+    if (!watch_it(count, old, start, watch)) {
         sleep_until_moved(count, old);
-    int64_t waited = clock_nanoseconds() - start;
-    if (waited > LONGEST_WATCH)
+        moved = atomic_load_explicit(&count->woken, memory_order_relaxed);
+    }
+    moved = moved >= start ? moved : clock_nanoseconds();
+    if (moved - start > LONGEST_WATCH)
         next = watch > 2 * SHORTEST_WATCH ? watch / 2 : watch;
-    else
-        next = watch > LONGEST_WATCH / 2 && watch ? LONGEST_WATCH : watch * 2;
+    else if (watch)
+        next = LONGEST_WATCH;
     if (next != watch)
         atomic_store_explicit(&count->watch, next, memory_order_relaxed);
-    return waited;
 }
 
 void event_count_advance(EventCount *count)
 {
+    if (atomic_load(&count->sleepers))
+        atomic_store_explicit(&count->woken, clock_nanoseconds(), memory_order_relaxed);
     atomic_fetch_add(&count->value, 1);
     if (atomic_load(&count->sleepers))
         wake_all(&count->value);

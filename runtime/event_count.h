@@ -13,15 +13,15 @@
 typedef struct EventCount {
     _Alignas(64) _Atomic uint32_t value;
     _Atomic uint32_t sleepers;
+    _Atomic int64_t woken;              /* when sleepers last were */
     _Alignas(64) _Atomic int32_t watch; /* nanoseconds before going to sleep; adapts itself */
 } EventCount;
 
 /* Begins at 0. `crowded`: there are more threads than processors, so watching is in vain. */
 void event_count_prepare(EventCount *count, bool crowded);
 
-/* Returns when the value is no longer `old`; sees all that was written before it moved. Says how
- * many nanoseconds that took. */
-int64_t event_count_await(EventCount *count, uint32_t old);
+/* Returns when the value is no longer `old`; sees all that was written before it moved. */
+void event_count_await(EventCount *count, uint32_t old);
 
 /* Adds one and wakes who sleeps. One thread at a time. */
 void event_count_advance(EventCount *count);

@@ -198,8 +198,6 @@ typedef struct Run {
     IngotBody *body;
     int32_t most; /* members there is scratch for */
     FloatMode mode;
-    int32_t members; /* those there were */
-    int64_t ended;   /* when member 0 had done its part */
 } Run;
 
 /* One member's part of a call. Every member stores the same number of members before its first
@@ -216,10 +214,6 @@ static void run_member(void *argument, int32_t member, int32_t members)
     float_mode_set(run->mode);
     run->body(&run->call, member, members);
     float_mode_set(own);
-    if (member == 0 && run->call.team) {
-        run->members = members;
-        run->ended = clock_nanoseconds();
-    }
 }
 
 static bool starting_pays(IngotInstance *instance, const IngotFunction *what)
@@ -231,46 +225,30 @@ static bool starting_pays(IngotInstance *instance, const IngotFunction *what)
     return instance->patience == 0;
 }
 
-static void call_team(IngotInstance *instance, Run *run)
-{
-    int64_t start = clock_nanoseconds();
-    instance->team.waited = 0;
-    instance->parallel(instance->pool, instance->threads, run_member, run);
-    int64_t end = clock_nanoseconds();
-    if (instance->own_team) /* a host's is its own affair */
-        sharing_note_team(&instance->sharing, end - start, instance->team.waited + end - run->ended,
-                          run->members);
-}
-
-/* What a team could do, while it does not pay. */
-static void call_instead_of_team(IngotInstance *instance, Run *run)
-{
-    int64_t start = clock_nanoseconds();
-    run_member(run, 0, 1);
-    sharing_note_alone(&instance->sharing, clock_nanoseconds() - start);
-}
-
-static void enter(IngotInstance *instance, const IngotFunction *what, const void *const *inputs,
-                  void *const *outputs)
+/* sharing: NULL: a host's team is asked every time, and so is that of rare functions. */
+static void enter(IngotInstance *instance, const IngotFunction *what, Sharing *sharing,
+                  const void *const *inputs, void *const *outputs)
 {
     bool for_one = !what->parallel || instance->threads == 1 || !starting_pays(instance, what);
-    bool alone = for_one || !sharing_pays(&instance->sharing);
-    Run run = {.call = {.state = instance->state,
-                        .arena = instance->arena,
-                        .scratch = instance->scratch,
-                        .inputs = inputs,
-                        .outputs = outputs,
-                        .constants = instance->model->constants,
-                        .team = alone ? NULL : &instance->team},
-               .body = what->body,
-               .most = alone ? 1 : instance->threads,
-               .mode = float_mode_flushing(float_mode_get())};
-    if (!alone)
-        call_team(instance, &run);
-    else if (for_one)
+    sharing = for_one || !instance->own_team ? NULL : sharing;
+    bool alone = for_one || (sharing && !sharing_pays(sharing));
+    Run run = {{.state = instance->state,
+                .arena = instance->arena,
+                .scratch = instance->scratch,
+                .inputs = inputs,
+                .outputs = outputs,
+                .constants = instance->model->constants,
+                .team = alone ? NULL : &instance->team},
+               what->body,
+               alone ? 1 : instance->threads,
+               float_mode_flushing(float_mode_get())};
+    int64_t start = sharing ? clock_nanoseconds() : 0;
+    if (alone)
         run_member(&run, 0, 1);
     else
-        call_instead_of_team(instance, &run);
+        instance->parallel(instance->pool, instance->threads, run_member, &run);
+    if (sharing)
+        (alone ? sharing_note_alone : sharing_note_team)(sharing, clock_nanoseconds() - start);
 }
 
 static bool all_given(const void *const *pointers, const IngotTensor *tensors, int32_t count)
@@ -304,10 +282,11 @@ int32_t ingot_run(IngotInstance *instance, int32_t function, const void *const *
     if (what->changes_states) {
         instance->stale = true;
     } else if (instance->stale && model->prepare) {
-        enter(instance, model->prepare, NULL, NULL);
+        enter(instance, model->prepare, NULL, NULL, NULL);
         instance->stale = false;
     }
-    enter(instance, what, inputs, outputs);
+    Sharing *sharing = function < SHARING_FUNCTIONS ? &instance->sharing[function] : NULL;
+    enter(instance, what, sharing, inputs, outputs);
     return INGOT_OK;
 }
 

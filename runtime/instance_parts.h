@@ -7,6 +7,8 @@
 #include "runtime/sharing.h"
 #include "runtime/team.h"
 
+enum { SHARING_FUNCTIONS = 8 };
+
 /* One block of memory holds it all, in this order, each part aligned to 64:
  * this structure, the pool of the team, `found`, the state block, the arena, the scratch of every
  * member. */
@@ -21,10 +23,10 @@ struct IngotInstance {
     void *pool;
     int32_t threads;
     int64_t patience; /* work still to be done before threads are started for more */
-    Sharing sharing;  /* by a team of its own; a host's is asked every time */
-    bool own_team;    /* `pool` is that of the linked way */
-    bool owned;       /* the block is ours to free */
-    bool stale;       /* states have changed since the prepared block was filled */
+    Sharing sharing[SHARING_FUNCTIONS]; /* of the first functions; the others always share */
+    bool own_team;                      /* `pool` is that of the linked way */
+    bool owned;                         /* the block is ours to free */
+    bool stale; /* states have changed since the prepared block was filled */
     Failure failure;
 };
 

@@ -3,26 +3,30 @@
 
 #include "runtime/sharing.h"
 
-enum { IN_VAIN = 2, TIMES_ALONE = 20 };
+enum { WARM = 2, TOLERATED = 10000000, TIMES_AS_LONG = 20, AVERAGED = 4 };
 
 bool sharing_pays(const Sharing *sharing)
 {
-    return sharing->alone <= 0;
+    return sharing->rest <= 0 && (sharing->alone || sharing->calls < WARM);
 }
 
-void sharing_note_team(Sharing *sharing, int64_t took, int64_t waited, int32_t members)
+void sharing_note_team(Sharing *sharing, int64_t took)
 {
-    int64_t lost = took - members * (took - waited);
-    if (lost <= 0) {
-        sharing->vain = 0;
+    if (!sharing->alone) {
+        sharing->calls++;
         return;
     }
-    sharing->vain += sharing->vain < IN_VAIN;
-    if (sharing->vain == IN_VAIN)
-        sharing->alone = TIMES_ALONE * lost;
+    sharing->lost += took - sharing->alone;
+    if (sharing->lost < 0)
+        sharing->lost = 0;
+    if (sharing->lost < TOLERATED)
+        return;
+    sharing->rest = TIMES_AS_LONG * sharing->lost;
+    sharing->lost = 0;
 }
 
 void sharing_note_alone(Sharing *sharing, int64_t took)
 {
-    sharing->alone -= took;
+    sharing->alone += sharing->alone ? (took - sharing->alone) / AVERAGED : took;
+    sharing->rest -= took;
 }

@@ -14,14 +14,13 @@
 
 void ingot_team_barrier(IngotTeam *team, int32_t member)
 {
+    (void)member;
     if (!team)
         return;
     uint32_t members = (uint32_t)atomic_load_explicit(&team->members, memory_order_relaxed);
     uint32_t passed = atomic_load_explicit(&team->passed.value, memory_order_acquire);
     if (atomic_fetch_add_explicit(&team->arrived, 1, memory_order_acq_rel) + 1 < members) {
-        int64_t waited = event_count_await(&team->passed, passed);
-        if (member == 0)
-            team->waited += waited;
+        event_count_await(&team->passed, passed);
         return;
     }
     atomic_store_explicit(&team->arrived, 0, memory_order_relaxed);

@@ -16,7 +16,6 @@ typedef struct IngotTeam {
     _Alignas(64) _Atomic uint32_t arrived;
     _Atomic int32_t members;
     EventCount passed; /* advanced by the last to arrive; the others wait for it */
-    int64_t waited;    /* nanoseconds, by member 0 in this call */
 } IngotTeam;
 
 /* Waits until every member of the team has arrived; what they wrote before is visible after. Spins
