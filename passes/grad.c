@@ -143,7 +143,7 @@ static void accumulate(Function *f, Node *operand, Node *gradient)
     if (!gradient || !slot->wanted)
         return;
     gradient = sum_to_shape(f, gradient, &operand->type);
-    slot->gradient = slot->gradient ? graph_add(f, slot->gradient, gradient) : gradient;
+    slot->gradient = slot->gradient ? gradient_sum(f, slot->gradient, gradient) : gradient;
 }
 
 void gradient_add_to_result(Function *f, Node *tuple, int index, Node *gradient)

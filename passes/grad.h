@@ -15,6 +15,9 @@
 void gradient_add_to_result(Function *f, Node *tuple, int index, Node *gradient);
 Node *gradient_of_result(const Node *tuple, int index);
 
+/* a + b, as one product where they have a factor in common (grad_sum.c). */
+Node *gradient_sum(Function *f, Node *a, Node *b);
+
 typedef void GradientRule(Function *f, Node *y, Node *dy, Node *dx[]);
 
 /* gradient_zero and gradient_none, the two explicit words of the table, are declared with the rest.
