@@ -191,20 +191,41 @@ bool math_scales(const Math *m)
            m->lanes * (m->wide ? 64 : 32) == 512;
 }
 
+static LLVMValueRef call_intrinsic(const Math *m, const char *name, LLVMValueRef *in,
+                                   unsigned count)
+{
+    LLVMModuleRef module =
+        LLVMGetGlobalParent(LLVMGetBasicBlockParent(LLVMGetInsertBlock(m->builder)));
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef callee = LLVMGetIntrinsicDeclaration(module, id, NULL, 0);
+    return LLVMBuildCall2(m->builder, LLVMGlobalGetValueType(callee), callee, in, count, "");
+}
+
+static LLVMValueRef all_lanes(const Math *m)
+{
+    return LLVMConstAllOnes(LLVMIntTypeInContext(m->context, (unsigned)m->lanes));
+}
+
 LLVMValueRef math_scale(const Math *m, LLVMValueRef x, LLVMValueRef whole)
 {
     enum { CURRENT_ROUNDING = 4 };
     const char *name =
         m->wide ? "llvm.x86.avx512.mask.scalef.pd.512" : "llvm.x86.avx512.mask.scalef.ps.512";
-    LLVMTypeRef mask = LLVMIntTypeInContext(m->context, (unsigned)m->lanes);
     LLVMTypeRef i32 = LLVMInt32TypeInContext(m->context);
-    LLVMValueRef in[5] = {x, whole, x, LLVMConstAllOnes(mask),
-                          LLVMConstInt(i32, CURRENT_ROUNDING, 0)};
-    LLVMModuleRef module =
-        LLVMGetGlobalParent(LLVMGetBasicBlockParent(LLVMGetInsertBlock(m->builder)));
-    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-    LLVMValueRef callee = LLVMGetIntrinsicDeclaration(module, id, NULL, 0);
-    return LLVMBuildCall2(m->builder, LLVMGlobalGetValueType(callee), callee, in, 5, "");
+    LLVMValueRef in[5] = {x, whole, x, all_lanes(m), LLVMConstInt(i32, CURRENT_ROUNDING, 0)};
+    return call_intrinsic(m, name, in, 5);
+}
+
+LLVMValueRef math_ratio(const Math *m, LLVMValueRef a, LLVMValueRef b)
+{
+    if (m->wide || !math_scales(m))
+        return math_div(m, a, b);
+    b = math_at_most(m, b, 0x1p127); /* infinity times nought is no number */
+    LLVMValueRef in[3] = {b, b, all_lanes(m)};
+    LLVMValueRef inverse = call_intrinsic(m, "llvm.x86.avx512.rcp14.ps.512", in, 3);
+    LLVMValueRef ratio = math_mul(m, a, inverse);
+    LLVMValueRef rest = math_multiply_add(m, math_neg(m, b), ratio, a);
+    return math_multiply_add(m, rest, inverse, ratio);
 }
 
 LLVMValueRef math_any(const Math *m, LLVMValueRef condition)

@@ -104,14 +104,14 @@ LLVMValueRef math_tanh(const Math *m, LLVMValueRef x)
     LLVMValueRef p = small_expm1(m, reduced.r);
     LLVMValueRef scale = math_power_of_two(m, reduced.n);
     LLVMValueRef e = math_multiply_add(m, scale, p, math_sub(m, scale, math_number(m, 1)));
-    LLVMValueRef ratio = math_div(m, e, math_add(m, e, math_number(m, 2)));
+    LLVMValueRef ratio = math_ratio(m, e, math_add(m, e, math_number(m, 2)));
     return math_with_sign(m, ratio, x);
 }
 
 LLVMValueRef math_sigmoid(const Math *m, LLVMValueRef x)
 {
     LLVMValueRef one = math_number(m, 1);
-    return math_div(m, one, math_add(m, one, math_exp(m, math_neg(m, x))));
+    return math_ratio(m, one, math_add(m, one, math_exp(m, math_neg(m, x))));
 }
 
 /* Logarithms */
