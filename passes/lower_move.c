@@ -4,6 +4,8 @@
 
 #include "passes/lowering.h"
 
+enum { PARTS_IN_KERNEL = 128 };
+
 static Stmt *store_at(Lowering *l, Slot *slot, const TensorType *type, const Coordinates *at,
                       Expr *value)
 {
@@ -97,13 +99,22 @@ void lower_root_pad(Lowering *l, Node *root)
                        inside));
 }
 
+/* A kernel copies up to PARTS_IN_KERNEL parts: what takes compiling one grows faster than it. */
 void lower_root_concat(Lowering *l, Node *root)
 {
     int64_t axis = attr_integer(root, 0);
     Home home = lower_home(l, root);
     Stmt *all = NULL;
+    const char *name = l->kernel->name;
+    int copied = 0;
     for (int p = 0; p < root->in_count; p++) {
         if (!is_joined(l, root->in[p], root)) {
+            if (copied++ == PARTS_IN_KERNEL) {
+                kernel_end(l, all);
+                kernel_begin(l, l->group, name);
+                all = NULL;
+                copied = 1;
+            }
             all = stmt_append(all, copy_inside(l, root->in[p], home.slot, &home.type,
                                                home.border.before, no_gap));
             l->kernel->element_steps += type_elements(&root->in[p]->type);

@@ -94,6 +94,8 @@ static void check_result(Arena *arena, uint64_t seed, const Function *reference,
 static void check_kernels(Arena *arena, uint64_t seed, const Module *module)
 {
     for (int i = 0; i < module->kernel_count; i++) {
+        for (int j = 0; j < i; j++)
+            cr_assert_str_neq(module->kernels[i]->name, module->kernels[j]->name);
         Diag *diag = diag_create(arena);
         Text once = text_create(arena), again = text_create(arena);
         int count;
@@ -300,4 +302,28 @@ Test(lower, large)
             check_program(arena, (uint64_t)i, target, true, reference, program);
             arena_destroy(arena);
         }
+}
+
+/* So many parts that one kernel does not copy all of them. */
+static Program *many_parts(Arena *arena)
+{
+    enum { PARTS = 300 };
+    Program *program = program_create(arena, diag_create(arena), "parts");
+    Function *f = program_add_function(program, "infer");
+    int64_t length = 3, two = 2;
+    Node *a = graph_input(f, "a", type_make(TYPE_F32, 1, &length));
+    Node *b = graph_input(f, "b", type_make(TYPE_F32, 1, &two)), *parts[PARTS];
+    for (int i = 0; i < PARTS; i++)
+        parts[i] = i % 3 ? a : b;
+    function_add_result(f, NULL, graph_concat(f, PARTS, parts, 0));
+    return program;
+}
+
+Test(lower, many_parts)
+{
+    for (int target = 0; target < TARGETS; target++) {
+        Arena *arena = arena_create();
+        check_program(arena, 1, target, true, many_parts(arena), many_parts(arena));
+        arena_destroy(arena);
+    }
 }
