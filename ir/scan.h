@@ -30,7 +30,7 @@
 
 #include "ir/graph.h"
 
-enum { SCAN_DEPTH_LIMIT = 8 }; /* bodies within bodies, when a text is read */
+enum { SCAN_DEPTH_LIMIT = 8 }; /* bodies within bodies */
 
 typedef struct Scan {
     int carried, scanned, invariant; /* inputs of each kind */

@@ -84,6 +84,18 @@ static bool check_while(const ShapeQuery *query)
                        shape_text(query, type));
 }
 
+/* How deep bodies lie in this one, itself counted. */
+static int body_depth(const Function *body)
+{
+    int deepest = 0;
+    for (int i = 0; i < body->node_count; i++)
+        if (body->nodes[i]->op == OP_scan) {
+            int depth = body_depth(body->nodes[i]->attr.body);
+            deepest = depth > deepest ? depth : deepest;
+        }
+    return deepest + 1;
+}
+
 bool shape_scan(const ShapeQuery *query, TensorType *result)
 {
     const IntList *lists = query->attr->lists;
@@ -91,6 +103,8 @@ bool shape_scan(const ShapeQuery *query, TensorType *result)
     *result = type_tuple();
     if (!query->attr->body)
         return shape_error(query, "it has no body");
+    if (body_depth(query->attr->body) > SCAN_DEPTH_LIMIT)
+        return shape_error(query, "bodies lie more than %d deep in bodies", SCAN_DEPTH_LIMIT);
     if (steps < 1)
         return shape_error(query, "%" PRId64 " steps are none", steps);
     if (lists[3].values[0] != 0 && lists[3].values[0] != 1)

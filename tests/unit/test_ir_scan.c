@@ -126,6 +126,26 @@ Test(scan, bodies_are_not_bottomless)
     arena_destroy(arena);
 }
 
+Test(scan, bodies_that_are_built_are_not_bottomless_either)
+{
+    Arena *arena = arena_create();
+    Diag *diag = diag_create(arena);
+    Program *program = program_create(arena, diag, "deep");
+    int64_t length = 2;
+    Function *inner = NULL;
+    for (int depth = 0; depth <= SCAN_DEPTH_LIMIT + 1; depth++) {
+        Function *f = body_create(program);
+        Node *x = graph_input(f, "x", type_make(TYPE_F32, 1, &length));
+        Node *scan = inner ? graph_scan(f, inner, 1, 0, 1, false, &x) : NULL;
+        cr_expect_eq(scan != NULL, depth > 0 && depth <= SCAN_DEPTH_LIMIT, "%d deep", depth);
+        function_add_result(f, NULL, scan ? graph_result(f, scan, 0) : x);
+        inner = f;
+    }
+    cr_expect_eq(diag->error_count, 1);
+    cr_expect(strstr(diag->messages[0], "scan: bodies lie more than 8 deep in bodies"));
+    arena_destroy(arena);
+}
+
 static void gives(const char *body, const char *values)
 {
     Arena *arena = arena_create();
