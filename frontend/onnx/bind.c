@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "frontend/onnx/tensor.h"
 
 /* ---- what is said of an input ---- */
@@ -198,16 +199,17 @@ static bool combine(OnnxReader *reader, Choices *choices)
 
 static const char *shown_shape(const OnnxReader *reader, const Onnx__TensorShapeProto *shape)
 {
-    const char *text = "";
+    Text text = text_create(reader->arena);
     for (size_t i = 0; i < shape->n_dim; i++) {
         const Onnx__TensorShapeProto__Dimension *dim = shape->dim[i];
         const char *name = name_of(dim);
-        text = is_open(dim)
-                   ? arena_print(reader->arena, "%s%s%s", text, i ? ", " : "", name ? name : "?")
-                   : arena_print(reader->arena, "%s%s%lld", text, i ? ", " : "",
-                                 (long long)dim->dim_value);
+        text_add(&text, i ? ", " : "");
+        if (is_open(dim))
+            text_add(&text, name ? name : "?");
+        else
+            text_print(&text, "%lld", (long long)dim->dim_value);
     }
-    return text;
+    return text.data;
 }
 
 static bool refuse_open(const OnnxReader *reader, const Onnx__ValueInfoProto *input,
@@ -372,12 +374,11 @@ static const char *input_shapes(const OnnxReader *reader)
 static const char *input_names(const OnnxReader *reader)
 {
     const Onnx__GraphProto *graph = reader->proto->graph;
-    const char *names = "";
+    Text names = text_create(reader->arena);
     for (size_t i = 0; i < graph->n_input; i++)
         if (!onnx_is_initializer(reader, graph->input[i]->name))
-            names = arena_print(reader->arena, "%s%s\"%s\"", names, *names ? ", " : "",
-                                graph->input[i]->name);
-    return names;
+            text_print(&names, "%s\"%s\"", names.length ? ", " : "", graph->input[i]->name);
+    return names.data;
 }
 
 bool onnx_bindings_used(OnnxReader *reader)

@@ -13,7 +13,7 @@
 
 /* Fields of messages that the schema of Debian 12, of ONNX 1.12, does not have. */
 enum { FUNCTION_DEFAULTS = 11, FUNCTION_OVERLOAD = 13, NODE_OVERLOAD = 8 };
-enum { CALL_DEPTH_LIMIT = 64 }; /* calls within calls */
+enum { CALL_DEPTH_LIMIT = 64, DEFAULT_LIMIT = 1000 }; /* calls within calls; of attributes */
 
 static const char *text_of(const char *text)
 {
@@ -40,6 +40,8 @@ static bool read_defaults(OnnxReader *r, const char *place, OnnxFunction *functi
             onnx_message_read(r->diag, place, &onnx__attribute_proto__descriptor, bytes);
         if (!message)
             return false;
+        if (i == DEFAULT_LIMIT)
+            return diag_error(r->diag, place, "has more than %d defaults", DEFAULT_LIMIT);
         function->defaults =
             arena_grow(r->arena, function->defaults, i, &capacity, sizeof *function->defaults);
         function->defaults[i] = (const Onnx__AttributeProto *)message;

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "frontend/layers.h"
 
 /* ---- one node ---- */
@@ -21,15 +22,21 @@ const char *onnx_domain(const char *domain)
     return !domain || strcmp(domain, "ai.onnx") == 0 ? "" : domain;
 }
 
+enum { PLACE_LIMIT = 600, NAME_LIMIT = 200 }; /* bytes: each node has a place */
+enum { ATTRIBUTE_LIMIT = 1000 };              /* they are looked for one by one */
+
 /* "model.onnx: node 3 "fc1" (Gemm)"; within a graph of another node, behind the place of that. */
 static const char *place_of(const OnnxReader *reader, const OnnxScope *scope,
                             const Onnx__NodeProto *node, size_t number)
 {
     const char *type = text_of(node->op_type), *outer = scope->place ? scope->place : reader->path;
+    Text place = text_create(reader->arena);
+    text_print(&place, "%.*s%s: node %zu", PLACE_LIMIT, outer,
+               strlen(outer) > PLACE_LIMIT ? " …" : "", number);
     if (node->name && node->name[0])
-        return arena_print(reader->arena, "%s: node %zu \"%s\" (%s)", outer, number, node->name,
-                           type);
-    return arena_print(reader->arena, "%s: node %zu (%s)", outer, number, type);
+        text_print(&place, " \"%.*s\"", NAME_LIMIT, node->name);
+    text_print(&place, " (%.*s)", NAME_LIMIT, type);
+    return place.data;
 }
 
 /* The version of a domain that is asked for where the node stands; 0: none. */
@@ -170,27 +177,26 @@ static bool check_inputs(OnnxOp *op)
     return true;
 }
 
-/* Every result that has a name is there, or there is an error, one behind the first `errors`. */
-static void check_results(OnnxOp *op, int errors)
+/* Every result that has a name is there, or there has been an error. */
+static void check_results(OnnxOp *op)
 {
     int missing = 0;
     while (missing < op->out_count &&
            !(op->proto->output[missing][0] && has_failed(&op->out[missing])))
         missing++;
     op->failed = op->failed || missing < op->out_count;
-    if (op->failed && op->reader->diag->error_count == errors)
+    if (op->failed && diag_ok(op->reader->diag))
         onnx_error(op, "has no result %d with these attributes and inputs", missing);
 }
 
 static void run_row(OnnxOp *op)
 {
-    int errors = op->reader->diag->error_count;
     op->own_nodes = op->f->node_count;
     if (check_counts(op) && check_inputs(op))
         op->row->build(op);
     onnx_narrow_results(op);
     check_attributes(op);
-    check_results(op, errors);
+    check_results(op);
     if (op->failed)
         return;
     onnx_fold(op, op->own_nodes);
@@ -202,6 +208,8 @@ static const char *nearest_operator(OnnxOp *op, const char *domain)
 {
     int count;
     const OnnxOperator *rows = onnx_operators(&count);
+    if (op->reader->diag->error_count >= op->reader->diag->limit)
+        return NULL; /* the error is not kept */
     const char **names = ARENA_ARRAY(op->arena, const char *, count);
     for (int i = 0; i < count; i++)
         names[i] = strcmp(rows[i].domain, domain) == 0 ? rows[i].name : NULL;
@@ -238,14 +246,13 @@ static void run_operator(OnnxOp *op, const char *domain)
     op->failed = op->failed || !ready;
 }
 
-/* Counts the node; there is one error when there are too many. */
+/* Counts the node; it is the first error when there are too many, also of a trial. */
 static bool may_be_built(OnnxOp *op)
 {
-    int64_t left = op->reader->node_limit--;
-    if (left == 0)
+    op->failed = op->reader->node_limit-- <= 0;
+    if (op->failed && diag_ok(op->reader->diag))
         onnx_error(op, "the model has too many nodes, with what loops and functions are written "
                        "out to");
-    op->failed = left <= 0;
     return !op->failed;
 }
 
@@ -268,7 +275,9 @@ static bool run_node(OnnxReader *reader, OnnxScope *scope, const Onnx__NodeProto
     op->attribute_read = ARENA_ARRAY(reader->arena, bool, node->n_attribute);
     scope->f->place = op->place;
     OnnxFunction *function = onnx_function_find(reader, node);
-    if (may_be_built(op) && !function)
+    if (node->n_attribute > ATTRIBUTE_LIMIT)
+        onnx_error(op, "has %zu attributes, %d are the most", node->n_attribute, ATTRIBUTE_LIMIT);
+    else if (may_be_built(op) && !function)
         run_operator(op, domain);
     else if (!op->failed && find_inputs(op))
         onnx_function_run(op, function);

@@ -12,7 +12,7 @@
 #include "frontend/onnx/tensor.h"
 #include "frontend/onnx/train.h"
 
-enum { NODE_LIMIT = 1 << 18, OPSET_OLDEST = 7 };
+enum { NODE_LIMIT = 1 << 18, IMPORT_LIMIT = 256, OPSET_OLDEST = 7 };
 
 /* ---- one function of the program ---- */
 
@@ -155,8 +155,22 @@ static bool check_names(OnnxReader *r, const char *what, Onnx__ValueInfoProto **
     return true;
 }
 
-static bool has_names(OnnxReader *r)
+/* They are looked through for each node. */
+static bool check_imports(OnnxReader *r, size_t count)
 {
+    return count <= IMPORT_LIMIT ||
+           diag_error(r->diag, r->path, "names %zu versions of operators, %d are the most", count,
+                      IMPORT_LIMIT);
+}
+
+static bool is_sound(OnnxReader *r)
+{
+    for (size_t i = 0; i < r->proto->n_functions; i++)
+        if (!check_imports(r, r->proto->functions[i]->n_opset_import))
+            return false;
+    if (!check_imports(r, r->proto->n_opset_import))
+        return false;
+
     const Onnx__GraphProto *graph = r->proto->graph;
     return check_names(r, "input", graph->input, graph->n_input) &&
            check_names(r, "output", graph->output, graph->n_output);
@@ -167,7 +181,7 @@ Model *onnx_model_read(Arena *arena, Diag *diag, const char *path, const ModelOp
     OnnxReader *r = ARENA_NEW(arena, OnnxReader);
     *r = (OnnxReader){.arena = arena, .diag = diag, .path = path, .options = options};
     r->proto = onnx_file_read(diag, path, &r->file);
-    if (!r->proto || !has_names(r))
+    if (!r->proto || !is_sound(r))
         return NULL;
     OnnxImports *imports = ARENA_NEW(arena, OnnxImports);
     *imports = (OnnxImports){r->proto->opset_import, r->proto->n_opset_import, NULL};

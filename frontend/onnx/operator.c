@@ -33,11 +33,13 @@ const OnnxOperator *onnx_operator_find(const char *domain, const char *name, int
 
 Node *onnx_error(OnnxOp *op, const char *format, ...)
 {
+    Diag *diag = op->reader->diag;
     va_list arguments;
     va_start(arguments, format);
-    const char *text = arena_print_list(op->arena, format, arguments);
+    const char *text = /* those beyond are only counted */
+        diag->error_count < diag->limit ? arena_print_list(op->arena, format, arguments) : "";
     va_end(arguments);
-    diag_error(op->reader->diag, op->place, "%s", text);
+    diag_error(diag, op->place, "%s", text);
     op->failed = true;
     return NULL;
 }

@@ -9,6 +9,7 @@
  * decided there too. */
 #include "frontend/onnx/reader.h"
 
+#include "base/text.h"
 #include "frontend/onnx/tensor.h"
 
 OnnxScope *onnx_scope_create(OnnxReader *reader, OnnxScope *outer, Function *f)
@@ -107,7 +108,7 @@ static const OnnxScope *around(const OnnxScope *scope)
 }
 
 /* Adds options for the model's inputs that one of the nodes marked in `needed` depends on. */
-static const char *add_options(Arena *arena, const OnnxScope *scope, bool *needed, const char *text)
+static void add_options(Arena *arena, const OnnxScope *scope, bool *needed, Text *text)
 {
     const OnnxScope *outer = around(scope);
     for (; outer && outer->f == scope->f; outer = around(scope))
@@ -123,20 +124,23 @@ static const char *add_options(Arena *arena, const OnnxScope *scope, bool *neede
         if (captured)
             outer_needed[captured->id] = true;
         else if (!outer)
-            text = arena_print(arena, "%s --const %s=FILE", text, node->attr.text);
+            text_print(text, " --const %s=FILE", node->attr.text);
     }
-    return outer ? add_options(arena, outer, outer_needed, text) : text;
+    if (outer)
+        add_options(arena, outer, outer_needed, text);
 }
 
 const char *onnx_remedy(const OnnxOp *op, const Node *node)
 {
-    bool *needed = ARENA_ARRAY(op->arena, bool, op->f->node_count + 1);
-    if (!node)
+    const Diag *diag = op->reader->diag;
+    if (!node || diag->error_count >= diag->limit) /* of an error that is not kept */
         return "";
+    bool *needed = ARENA_ARRAY(op->arena, bool, op->f->node_count + 1);
+    Text options = text_create(op->arena);
     needed[node->id] = true;
-    const char *options = add_options(op->arena, op->scope, needed, "");
-    return options[0]
-               ? arena_print(op->arena, "; give the input that decides it a value:%s", options)
+    add_options(op->arena, op->scope, needed, &options);
+    return options.length
+               ? arena_print(op->arena, "; give the input that decides it a value:%s", options.data)
                : "";
 }
 

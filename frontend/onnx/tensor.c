@@ -215,7 +215,7 @@ bool onnx_tensor_read(Diag *diag, const char *place, const char *model_path,
 
 /* ---- sparse ---- */
 
-#define DENSE_LIMIT ((int64_t)1 << 32) /* bytes */
+enum { DENSE_LIMIT = 1 << 28 }; /* bytes */
 
 static bool dense_type(Diag *diag, const char *place, const Onnx__SparseTensorProto *sparse,
                        TensorType *type)
