@@ -52,9 +52,25 @@ static Node *constant_of(OnnxOp *op, const Value *value)
     return graph_constant(op->f, value->type, data);
 }
 
+/* Is there a node to begin with, one that hangs on constants alone? */
+static bool has_some(const Function *f, int first)
+{
+    for (int n = first; n < f->node_count; n++) {
+        const Node *node = f->nodes[n];
+        bool known = node->op != OP_constant;
+        for (int i = 0; known && i < node->in_count; i++)
+            known = node->in[i]->op == OP_constant;
+        if (known)
+            return true;
+    }
+    return false;
+}
+
 void onnx_fold(OnnxOp *op, int first)
 {
     int count = op->f->node_count - first;
+    if (!has_some(op->f, first))
+        return;
     Arena *scratch = arena_create();
     Value **known = ARENA_ARRAY(scratch, Value *, count + 1);
     for (int n = 0; n < count; n++) {

@@ -12,7 +12,7 @@
 #include "frontend/onnx/tensor.h"
 #include "frontend/onnx/train.h"
 
-enum { NODE_LIMIT = 1 << 18, IMPORT_LIMIT = 256, OPSET_OLDEST = 7 };
+enum { NODE_LIMIT = 1 << 17, IMPORT_LIMIT = 256, OPSET_OLDEST = 7 };
 
 /* ---- one function of the program ---- */
 
