@@ -30,6 +30,8 @@ static Node *table_of(OnnxOp *op, Node *x, int axes)
 {
     int64_t dims[RANK_LIMIT];
     int rank = x->type.rank - axes + 1;
+    if (rank > RANK_LIMIT)
+        return onnx_error(op, "picks nothing but whole tensors of %d axes", x->type.rank);
     dims[0] = product(x->type.dims, 0, axes);
     for (int i = 1; i < rank; i++)
         dims[i] = x->type.dims[axes + i - 1];
