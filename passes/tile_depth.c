@@ -46,6 +46,7 @@ typedef struct Deep {
     int64_t wide, width; /* columns of a panel; of a group, with those that fill the last vector */
     int64_t high;        /* elements of A for one step in `rows`: fills vectors */
     const Var *begin;    /* of the stretch */
+    bool last;           /* of the stretches */
     Buffer *sums, *rows, *panels;
 } Deep;
 
@@ -212,10 +213,19 @@ static Stmt *fetch_next(const Deep *d, const Group *g, const Var *b, const Var *
 }
 
 /* The steps of a block, and meanwhile the fetches: some steps after each. */
-static Stmt *sum_block(const Deep *d, const Group *g, const Var *b, int rows, const Var *p,
-                       int64_t size, Stmt *add)
+static Stmt *sum_block(const Deep *d, const Group *g, const Var *b, const Block *shape,
+                       const Var *p, int64_t size, Stmt *add)
 {
     Arena *arena = d->arena;
+    int rows = shape->rows;
+    if (d->last) {
+        Replace place = {0};
+        Affine row = affine_add(arena, affine_var(arena, b, 1), affine_var(arena, shape->r, 1));
+        Affine column = plus(d, affine_var(arena, p, d->wide), shape->u);
+        replace_var(&place, d->c->outer[d->c->row].var, affine_add(arena, g->row, row));
+        replace_var(&place, d->c->outer[d->c->vector].var, affine_add(arena, g->column, column));
+        return tile_fetch_ahead(d->c, shape, &place, each_step(d, size, add));
+    }
     int64_t each = (size + g->rows - 1) / g->rows, fetched = each * rows;
     int64_t between = size / fetched;
     if (d->inside > 1 || between == 0)
@@ -258,7 +268,7 @@ static Stmt *block(const Deep *d, const Group *g, const Var *b, int rows, const 
     Stmt *to = stmt_store(arena, STORE_SET, d->sums, sum, expr_load(arena, acc, inside));
     Stmt *all = stmt_append(stmt_local(arena, acc), tile_each_vector(c, &shape, false, from));
     add = tile_each_vector(c, &shape, false, add);
-    stmt_append(all, sum_block(d, g, b, rows, p, size, add));
+    stmt_append(all, sum_block(d, g, b, &shape, p, size, add));
     return stmt_append(all, tile_each_vector(c, &shape, false, to));
 }
 
@@ -306,16 +316,18 @@ static Stmt *clear_sums(const Deep *d, int64_t rows)
                      stmt_vector(arena, v, d->c->lanes, d->c->lanes, store));
 }
 
-static Stmt *stretches(const Deep *d, const Group *g)
+/* The last one is written out: nothing comes after it that could be fetched but the epilogue. */
+static Stmt *stretches(Deep *d, const Group *g)
 {
-    const Axis *axis = &d->c->reduced[d->axis];
-    int64_t full = axis->extent / d->steps * d->steps;
+    int64_t extent = d->c->reduced[d->axis].extent, rest = extent % d->steps;
+    int64_t before = extent - (rest ? rest : d->steps);
     Stmt *all = NULL;
     for (int part = 0; part < 2; part++) {
-        int64_t begin = part ? full : 0, end = part ? axis->extent : full;
+        int64_t begin = part ? before : 0, end = part ? extent : before;
         if (begin == end)
             continue;
         int64_t size = part ? end - begin : d->steps;
+        d->last = part && d->axis == 0;
         Stmt *body = stmt_append(copy_columns(d, g, size), rows_of(d, g, size));
         all = stmt_append(all, stmt_loop(d->arena, LOOP_SERIAL, d->begin, begin, end, size, body));
     }
@@ -338,7 +350,7 @@ static Stmt *epilogue(const Deep *d, const Group *g)
     return tile_loop_over_vectors(c, &b, rewrite_stmts(arena, c->epilogue, &replace));
 }
 
-static Stmt *group(const Deep *d, const Group *g)
+static Stmt *group(Deep *d, const Group *g)
 {
     Stmt *all = clear_sums(d, g->rows);
     stmt_append(all, stretches(d, g));
@@ -347,7 +359,7 @@ static Stmt *group(const Deep *d, const Group *g)
 
 /* ---- all of them ---- */
 
-static Stmt *column_groups(const Deep *d, Group g)
+static Stmt *column_groups(Deep *d, Group g)
 {
     int64_t extent = d->c->outer[d->c->vector].extent, at_once = g.columns;
     Stmt *all = NULL;
@@ -362,7 +374,7 @@ static Stmt *column_groups(const Deep *d, Group g)
     return all;
 }
 
-static Stmt *row_groups(const Deep *d, Group g)
+static Stmt *row_groups(Deep *d, Group g)
 {
     const Axis *row = &d->c->outer[d->c->row];
     int64_t at_once = g.rows;
