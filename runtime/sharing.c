@@ -3,7 +3,7 @@
 
 #include "runtime/sharing.h"
 
-enum { WARM = 2, TOLERATED = 10000000, TIMES_AS_LONG = 20, AVERAGED = 4 };
+enum { WARM = 2, TOLERATED = 10000000, CALLS_TOLERATED = 4, TIMES_AS_LONG = 20, AVERAGED = 4 };
 
 bool sharing_pays(const Sharing *sharing)
 {
@@ -19,7 +19,7 @@ void sharing_note_team(Sharing *sharing, int64_t took)
     sharing->lost += took - sharing->alone;
     if (sharing->lost < 0)
         sharing->lost = 0;
-    if (sharing->lost < TOLERATED)
+    if (sharing->lost < TOLERATED || sharing->lost < CALLS_TOLERATED * sharing->alone)
         return;
     sharing->rest = TIMES_AS_LONG * sharing->lost;
     sharing->lost = 0;

@@ -54,7 +54,7 @@ Test(runtime_sharing, what_has_been_lost_is_waited_for_twenty_times)
 Test(runtime_sharing, what_a_call_alone_takes_is_learnt_again)
 {
     Sharing sharing = known(2 * MILLISECOND);
-    sharing_note_team(&sharing, 20 * MILLISECOND);
+    sharing_note_team(&sharing, 12 * MILLISECOND);
     cr_assert_not(sharing_pays(&sharing));
     while (!sharing_pays(&sharing)) /* the machine has become slower */
         sharing_note_alone(&sharing, 8 * MILLISECOND);
@@ -62,4 +62,14 @@ Test(runtime_sharing, what_a_call_alone_takes_is_learnt_again)
         sharing_note_team(&sharing, 6 * MILLISECOND);
         cr_assert(sharing_pays(&sharing));
     }
+}
+
+Test(runtime_sharing, long_calls_are_given_more_time)
+{
+    Sharing sharing = known(100 * MILLISECOND);
+    for (int i = 0; i < 4; i++) {
+        cr_assert(sharing_pays(&sharing), "after %d calls", i);
+        sharing_note_team(&sharing, 200 * MILLISECOND);
+    }
+    cr_assert_not(sharing_pays(&sharing));
 }
