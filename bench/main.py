@@ -251,9 +251,10 @@ def measure_times(settings, cases, starts, jobs):
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n")[0])
-    parser.add_argument("--only", metavar="NAME", help="only cases whose kind is NAME or whose name holds it; batch32: those")
+    parser.add_argument("--only", metavar="NAME", help="only cases whose kind is NAME or whose name holds it")
+    parser.add_argument("--batch", type=int, metavar="N", help="only cases of that batch")
     parser.add_argument("--quick", action="store_true",
-                        help="short rounds, fewer sizes, no batch 32 unless --only asks for it, no torch.compile: for trying out, not for results")
+                        help="short rounds, fewer sizes, no batch 32 unless --batch asks for it, no torch.compile: for trying out, not for results")
     parser.add_argument("--engine", action="append", metavar="NAME", help="only these engines; may be repeated")
     parser.add_argument("--threads", type=int, action="append", metavar="N", help="1 and all otherwise")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
@@ -262,12 +263,12 @@ def main():
     settings.ingot = os.environ["INGOT"]
     settings.seconds, settings.rounds = (0.1, 2) if settings.quick else (2.0, 8)
     settings.log = open(os.path.join(settings.folder, "engines.log"), "wb")
-    batch32 = settings.only == "batch32"
-    cases = [c for c in all_cases(settings.quick, batch32) + imported_cases(settings.folder)
-             if not settings.only or settings.only in c.name or settings.only == c.group or (batch32 and c.batch == 32)]
-    starts = settings.only in (None, "start")
-    jobs = settings.only in (None, "job", "lenet")
-    arms = settings.only in (None, "arm") and (not settings.engine or "ingot" in settings.engine)
+    cases = [c for c in all_cases(settings.quick, settings.batch == 32) + imported_cases(settings.folder)
+             if (not settings.only or settings.only in c.name or settings.only == c.group)
+             and settings.batch in (None, c.batch)]
+    starts = settings.only in (None, "start") and not settings.batch
+    jobs = settings.only in (None, "job", "lenet") and not settings.batch
+    arms = settings.only in (None, "arm") and not settings.batch and (not settings.engine or "ingot" in settings.engine)
     if settings.list:
         print("\n".join(f"{c.group:6} {c.name}, batch {c.batch}" for c in cases))
         return 0
