@@ -58,6 +58,22 @@ void arena_destroy(Arena *arena)
     free(arena);
 }
 
+void arena_clear(Arena *arena)
+{
+    Block *kept = arena->last;
+    if (!kept)
+        return;
+    for (Block *block = kept->previous; block;) {
+        Block *previous = block->previous;
+        free(block->bytes);
+        free(block);
+        block = previous;
+    }
+    kept->previous = NULL;
+    kept->used = 0;
+    ASAN_POISON_MEMORY_REGION(kept->bytes, kept->size);
+}
+
 static Block *block_create(Block *previous, size_t size)
 {
     Block *block = calloc(1, sizeof *block);

@@ -13,6 +13,8 @@ typedef struct Arena Arena;
 
 Arena *arena_create(void);
 void arena_destroy(Arena *arena);
+/* Gives up all that lies in it; what it has of memory is for what comes. */
+void arena_clear(Arena *arena);
 
 /* Zeroed bytes, aligned to 64 so that constants can be handed to vector code. Size 0 is allowed. */
 void *arena_alloc(Arena *arena, size_t size);

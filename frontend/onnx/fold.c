@@ -7,7 +7,7 @@
  * and takes little time. */
 #include "frontend/onnx/reader.h"
 
-enum { ELEMENT_LIMIT_HERE = 1 << 16, WORK_LIMIT = 1 << 22 };
+enum { ELEMENT_LIMIT_HERE = 1 << 16, WORK_LIMIT = 1 << 22, LITTLE_WORK = 1 << 10 };
 
 static int64_t work_of(const Node *node)
 {
@@ -24,8 +24,19 @@ static int64_t work_of(const Node *node)
     return work;
 }
 
+/* May it be done? What is little always may: shapes are. */
+static bool take_work(OnnxReader *reader, int64_t work)
+{
+    if (work <= LITTLE_WORK)
+        return true;
+    if (work > WORK_LIMIT || work > reader->fold_limit)
+        return false;
+    reader->fold_limit -= work;
+    return true;
+}
+
 /* Is the node one whose inputs are all known, and small enough? */
-static bool can_fold(const Node *node, int first, Value *const *known)
+static bool can_fold(OnnxReader *reader, const Node *node, int first, Value *const *known)
 {
     if (node->op == OP_input || node->op == OP_state || node->op == OP_random ||
         op_is(node->op, REPEATS) || node->op == OP_result ||
@@ -36,7 +47,7 @@ static bool can_fold(const Node *node, int first, Value *const *known)
         if (in->id < first ? in->op != OP_constant : !known[in->id - first])
             return false;
     }
-    return work_of(node) <= WORK_LIMIT;
+    return take_work(reader, work_of(node));
 }
 
 static Value value_of(Arena *arena, const Node *node, int first, Value *const *known)
@@ -75,7 +86,7 @@ void onnx_fold(OnnxOp *op, int first)
     Value **known = ARENA_ARRAY(scratch, Value *, count + 1);
     for (int n = 0; n < count; n++) {
         const Node *node = op->f->nodes[first + n];
-        if (!can_fold(node, first, known))
+        if (!can_fold(op->reader, node, first, known))
             continue;
         Value *in = ARENA_ARRAY(scratch, Value, node->in_count);
         for (int i = 0; i < node->in_count; i++)

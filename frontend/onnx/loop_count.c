@@ -5,10 +5,11 @@
  * The nodes of the body that the condition needs, directly or by way of carried values from turn to
  * turn, are evaluated until it is false; all else is left alone. */
 #include "frontend/onnx/loop.h"
+#include "frontend/onnx/reader.h"
 
 #include <string.h>
 
-enum { WORK_LIMIT = 1 << 26 }; /* elements computed, in all turns */
+enum { NODE_WORK = 16 }; /* a node is as much work as so many elements */
 
 typedef struct Count {
     Loop *loop;
@@ -68,7 +69,7 @@ static bool is_known(Count *c)
             continue;
         if (node->op == OP_state || op_is(node->op, REPEATS))
             return false;
-        c->work += type_is_tuple(&node->type) ? 1 : type_elements(&node->type) + 1;
+        c->work += NODE_WORK + (type_is_tuple(&node->type) ? 0 : type_elements(&node->type));
     }
     return true;
 }
@@ -104,14 +105,15 @@ static bool turn(Count *c, Arena *scratch, int64_t number)
 static bool run(Count *c, Arena **arenas)
 {
     Loop *l = c->loop;
-    int64_t turns = 0;
+    int64_t turns = 0, *left = &l->op->reader->count_limit;
     bool goes_on = turns < l->limit;
-    while (goes_on && turns * c->work <= WORK_LIMIT) {
+    while (goes_on && c->work <= *left) {
+        *left -= c->work;
         goes_on = turn(c, arenas[1], turns);
         Arena *old = arenas[0];
         arenas[0] = arenas[1];
-        arena_destroy(old);
-        arenas[1] = arena_create();
+        arenas[1] = old;
+        arena_clear(old);
         turns++;
         goes_on = goes_on && turns < l->limit;
     }

@@ -12,7 +12,8 @@
 #include "frontend/onnx/tensor.h"
 #include "frontend/onnx/train.h"
 
-enum { NODE_LIMIT = 1 << 17, IMPORT_LIMIT = 256, OPSET_OLDEST = 7 };
+enum { NODE_LIMIT = 1 << 17, IMPORT_LIMIT = 256 };
+enum { COUNT_LIMIT = 1 << 24, FOLD_LIMIT = 1 << 27 }; /* elements, of a function */
 
 /* ---- one function of the program ---- */
 
@@ -84,6 +85,8 @@ bool onnx_model_run(OnnxReader *r, OnnxScope *scope)
 {
     const Onnx__GraphProto *graph = r->proto->graph;
     r->node_limit = NODE_LIMIT;
+    r->count_limit = COUNT_LIMIT;
+    r->fold_limit = FOLD_LIMIT;
     return onnx_initializers_add(r, scope, graph) &&
            onnx_nodes_run(r, scope, graph->node, graph->n_node);
 }
