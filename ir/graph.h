@@ -147,6 +147,7 @@ struct Function {
     int64_t batch;     /* rows of data one call takes; 0 when there is no such thing */
     const Size *sizes; /* of other dimensions that functions of this name differ in */
     int size_count;
+    int64_t folded; /* work that passes/fold.c has done so far */
 };
 
 struct Program {

@@ -7,12 +7,12 @@
  * Not everything that could be folded should be. An iota or a broadcast costs nothing where it is
  * used, as a constant it is read from memory: those are folded only as operands of something else,
  * and a result may not be larger than both GROWTH_LIMIT and the constants it was made of. Nor may
- * the work be more than the compiler's user would wait for. */
+ * the work be more than the compiler's user would wait for, of one operation and of all. */
 #include "base/checked.h"
 #include "ir/eval.h"
 #include "passes/passes.h"
 
-enum { GROWTH_LIMIT = 1 << 16, WORK_LIMIT = 1 << 24 };
+enum { GROWTH_LIMIT = 1 << 16, WORK_LIMIT = 1 << 24, ALL_LIMIT = 1 << 30 };
 
 static bool generates(Op op)
 {
@@ -42,7 +42,7 @@ static int64_t work_of(const Node *node)
     return work;
 }
 
-static bool worth_folding(const Node *node)
+static bool worth_folding(const Function *f, const Node *node)
 {
     if (op_is(node->op, LEAF | REPEATS) || node->in_count == 0)
         return false;
@@ -54,7 +54,9 @@ static bool worth_folding(const Node *node)
     }
     if (generates(node->op))
         return result <= operands;
-    return (result <= GROWTH_LIMIT || result <= operands) && work_of(node) <= WORK_LIMIT;
+    int64_t work = work_of(node);
+    return (result <= GROWTH_LIMIT || result <= operands) && work <= WORK_LIMIT &&
+           work <= ALL_LIMIT - f->folded;
 }
 
 static Value value_of(Arena *arena, const Node *node)
@@ -89,8 +91,9 @@ bool pass_fold(Function *f)
         Node *node = f->nodes[i];
         for (int j = 0; j < node->in_count; j++)
             node->in[j] = node_resolve(node->in[j]);
-        if (!worth_folding(node))
+        if (!worth_folding(f, node))
             continue;
+        f->folded += work_of(node);
         node->replacement = fold(f, node);
         changed = true;
     }
