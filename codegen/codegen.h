@@ -41,6 +41,8 @@ typedef struct CodegenObject {
     const char *name; /* "digits_model.o", "digits_kernels_0.o": a file name, unique in the list */
     const char *bytes;
     size_t size;
+    const char *symbol; /* NULL: an object file; otherwise bytes of weights, which are to become one
+                           that has them under this name, aligned to 64 */
 } CodegenObject;
 
 /* emit.c: the object files of the whole module, *count of them, to be linked together: the first

@@ -38,7 +38,10 @@ typedef struct Part {
     const char *name;
     bool model;                    /* bodies, descriptor, public functions */
     int first_kernel, last_kernel; /* kernels first … last-1 */
-    LLVMMemoryBufferRef buffer;    /* the result */
+    LLVMMemoryBufferRef buffer;    /* the result, */
+    CodegenObject *blocks;         /* and what goes with it, in `arena` */
+    int block_count;
+    Arena *arena; /* gone when there are no blocks */
 } Part;
 
 typedef struct Work {
@@ -175,11 +178,15 @@ static void compile_part(const Work *work, Part *part)
                          .context = context,
                          .llvm = llvm};
     object.prefix = public_identifier(object.arena, work->module->program->name);
+    object.blocks = part->blocks = ARENA_ARRAY(object.arena, CodegenObject, BLOCK_LIMIT);
+    object.block_count = &part->block_count;
     build_part(&object, part);
     separate_functions(&object);
     optimise(llvm, machine);
     write_part(part, llvm, machine, work->options->emit);
-    arena_destroy(object.arena);
+    part->arena = object.arena;
+    if (!part->block_count)
+        arena_destroy(object.arena);
     LLVMDisposeModule(llvm);
     LLVMDisposeTargetMachine(machine);
     LLVMContextDispose(context);
@@ -235,16 +242,19 @@ CodegenObject *codegen_objects(const Module *module, const CodegenOptions *optio
     Work work = {.module = module, .options = &object_options};
     divide(&work, module->arena);
     run_jobs(&work);
-    CodegenObject *objects = ARENA_ARRAY(module->arena, CodegenObject, work.part_count);
+    int most = work.part_count + BLOCK_LIMIT;
+    CodegenObject *objects = ARENA_ARRAY(module->arena, CodegenObject, most);
+    *count = 0;
     for (int i = 0; i < work.part_count; i++) {
         LLVMMemoryBufferRef buffer = work.parts[i].buffer;
         size_t size = LLVMGetBufferSize(buffer);
-        objects[i] = (CodegenObject){
+        objects[(*count)++] = (CodegenObject){
             work.parts[i].name, arena_copy_bytes(module->arena, LLVMGetBufferStart(buffer), size),
-            size};
+            size, NULL};
         LLVMDisposeMemoryBuffer(buffer);
     }
-    *count = work.part_count;
+    for (int b = 0; b < work.parts[0].block_count; b++) /* only the model's part has any */
+        objects[(*count)++] = work.parts[0].blocks[b];
     return objects;
 }
 

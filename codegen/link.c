@@ -91,22 +91,49 @@ static bool write_temporary(const Link *link, const char *name, const char *byte
     return file_write(link->diag, temporary(link, name), bytes, size, false);
 }
 
-static bool write_objects(const Link *link)
-{
-    for (int i = 0; i < link->object_count; i++) {
-        const CodegenObject *object = &link->objects[i];
-        if (!write_temporary(link, object->name, object->bytes, object->size))
-            return false;
-    }
-    return true;
-}
-
 static Words compiler_words(const Link *link)
 {
     Words words = {.arena = link->arena};
     for (int i = 0; i < link->toolchain.compiler_words; i++)
         words_add(&words, link->toolchain.compiler[i]);
     return words;
+}
+
+/* Weights as an object file, made by the assembler. x86-64 has sections for what code does not
+ * reach by offsets of 32 bits; in any other, 2 GiB of weights would part the code from its data. */
+static bool assemble_weights(const Link *link, const CodegenObject *object)
+{
+    bool large = link->module->target->architecture == ARCHITECTURE_X86_64;
+    const char *bytes = arena_print(link->arena, "%s.bytes", object->symbol);
+    const char *source = arena_print(link->arena, "%s.s", object->symbol);
+    const char *text = arena_print(
+        link->arena,
+        "\t.section %s,%%progbits\n\t.globl %s\n\t.hidden %s\n\t.type %s, %%object\n"
+        "\t.balign 64\n%s:\n\t.incbin \"%s\"\n\t.section .note.GNU-stack,\"\",%%progbits\n",
+        large ? ".lrodata,\"al\"" : ".rodata.weights,\"a\"", object->symbol, object->symbol,
+        object->symbol, object->symbol, bytes);
+    if (!write_temporary(link, bytes, object->bytes, object->size) ||
+        !write_temporary(link, source, text, strlen(text)))
+        return false;
+    Words words = compiler_words(link);
+    words_add(&words, "-c");
+    words_add(&words, "-I");
+    words_add(&words, link->folder);
+    words_add(&words, "-o");
+    words_add(&words, temporary(link, object->name));
+    words_add(&words, temporary(link, source));
+    return toolchain_run(link->diag, link->path, "cannot be assembled", words.list);
+}
+
+static bool write_objects(const Link *link)
+{
+    for (int i = 0; i < link->object_count; i++) {
+        const CodegenObject *object = &link->objects[i];
+        if (object->symbol ? !assemble_weights(link, object)
+                           : !write_temporary(link, object->name, object->bytes, object->size))
+            return false;
+    }
+    return true;
 }
 
 static void add_commands(const Link *link, Words *words)

@@ -15,8 +15,12 @@ typedef struct ObjectPart {
     Arena *arena;
     LLVMContextRef context;
     LLVMModuleRef llvm;
-    const char *prefix; /* the model's name as an identifier: begins every symbol */
+    const char *prefix;    /* the model's name as an identifier: begins every symbol */
+    CodegenObject *blocks; /* what record_block() leaves to the linker, at most BLOCK_LIMIT; live */
+    int *block_count;      /* as long as the arena */
 } ObjectPart;
+
+enum { BLOCK_LIMIT = 64 };
 
 /* "digits.matmul_add": hidden in the finished library, so it need be no C identifier. */
 const char *object_kernel_symbol(const ObjectPart *part, const Kernel *kernel);

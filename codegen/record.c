@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { LARGE = 4 << 20 };
+
 static LLVMTypeRef pointer_type(const ObjectPart *part)
 {
     return LLVMPointerTypeInContext(part->context, 0);
@@ -54,9 +56,26 @@ LLVMValueRef record_text(const ObjectPart *part, const char *string)
                        1);
 }
 
+/* Large blocks go past LLVM, which would copy them four times. */
+static LLVMValueRef block_beside(const ObjectPart *part, const char *bytes, int64_t size)
+{
+    int number = (*part->block_count)++;
+    const char *symbol = arena_print(part->arena, "%s.block.%d", part->prefix, number);
+    part->blocks[number] =
+        (CodegenObject){arena_print(part->arena, "%s.o", symbol), bytes, (size_t)size, symbol};
+    LLVMTypeRef byte = LLVMInt8TypeInContext(part->context);
+    LLVMValueRef global = LLVMAddGlobal(part->llvm, LLVMArrayType2(byte, (uint64_t)size), symbol);
+    LLVMSetGlobalConstant(global, 1);
+    LLVMSetVisibility(global, LLVMHiddenVisibility);
+    LLVMSetAlignment(global, 64);
+    return global;
+}
+
 LLVMValueRef record_block(const ObjectPart *part, const char *bytes, int64_t size)
 {
     if (size == 0)
         return record_nothing(part);
+    if (size >= LARGE && *part->block_count < BLOCK_LIMIT)
+        return block_beside(part, bytes, size);
     return record_keep(part, LLVMConstStringInContext2(part->context, bytes, (size_t)size, 1), 64);
 }
