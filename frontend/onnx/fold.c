@@ -82,7 +82,7 @@ void onnx_fold(OnnxOp *op, int first)
     int count = op->f->node_count - first;
     if (!has_some(op->f, first))
         return;
-    Arena *scratch = arena_create();
+    Arena *scratch = op->reader->scratch;
     Value **known = ARENA_ARRAY(scratch, Value *, count + 1);
     for (int n = 0; n < count; n++) {
         const Node *node = op->f->nodes[first + n];
@@ -101,5 +101,5 @@ void onnx_fold(OnnxOp *op, int first)
             node->op != OP_constant)
             op->out[i].node = constant_of(op, known[node->id - first]);
     }
-    arena_destroy(scratch);
+    arena_clear(scratch);
 }

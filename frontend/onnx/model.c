@@ -192,7 +192,9 @@ Model *onnx_model_read(Arena *arena, Diag *diag, const char *path, const ModelOp
     r->program = program_create(arena, diag, name_of_file(arena, path));
     Model *model = ARENA_NEW(arena, Model);
     model->program = r->program;
+    r->scratch = arena_create();
     read_model(r, model);
+    arena_destroy(r->scratch);
     model->layers = r->layers;
     model->layer_count = r->layer_count;
     model->lengths = r->lengths;

@@ -57,6 +57,7 @@ struct OnnxReader {
     int64_t node_limit;   /* nodes still to be built: loops written out must end */
     int64_t count_limit;  /* work still to be done to count turns of loops */
     int64_t fold_limit;   /* and to compute what is known */
+    Arena *scratch;       /* for that: of one operator */
     LayerSummary *layers; /* made in the first walk */
     int layer_count, layer_capacity;
     bool summarized;
