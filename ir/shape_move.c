@@ -71,7 +71,7 @@ bool shape_slice(const ShapeQuery *query, TensorType *result)
         result->dims[i] = count;
         bool inside = count == 0 || checked_multiply(count - 1, lists[2].values[i], &span);
         inside = inside && checked_add(lists[0].values[i], span, &end) &&
-                 end + (count > 0) <= type->dims[i];
+                 end <= type->dims[i] - (count > 0);
         if (!inside)
             return shape_error(
                 query,
