@@ -3,7 +3,7 @@
 
 #include "runtime/sharing.h"
 
-enum { WARM = 2, TOLERATED = 10000000, CALLS_TOLERATED = 4, TIMES_AS_LONG = 20, AVERAGED = 4 };
+enum { WARM = 2, TOLERATED = 10000000, CALLS_TOLERATED = 4, MOST_VAIN = 5, AVERAGED = 4 };
 
 bool sharing_pays(const Sharing *sharing)
 {
@@ -17,11 +17,14 @@ void sharing_note_team(Sharing *sharing, int64_t took)
         return;
     }
     sharing->lost += took - sharing->alone;
-    if (sharing->lost < 0)
-        sharing->lost = 0;
+    if (sharing->lost < -TOLERATED) {
+        sharing->lost = -TOLERATED;
+        sharing->vain = 0;
+    }
     if (sharing->lost < TOLERATED || sharing->lost < CALLS_TOLERATED * sharing->alone)
         return;
-    sharing->rest = TIMES_AS_LONG * sharing->lost;
+    sharing->rest = sharing->lost << sharing->vain;
+    sharing->vain += sharing->vain < MOST_VAIN;
     sharing->lost = 0;
 }
 

@@ -5,9 +5,11 @@
  *
  * How long that is, the third call tells, when memory has been touched: member 0 makes it alone.
  * From then on calls by the team are held against it. What they take longer is a loss, what they
- * take less makes up for it; once ten milliseconds have been lost the team rests until twenty times
- * that time has gone by in calls of member 0 alone. Then it is tried again. So a team in vain costs
- * a twentieth, and a hiccup of the machine nothing. */
+ * take less makes up for it, ten milliseconds ahead at most; once ten milliseconds and the time of
+ * four calls have been lost (the system may take that long to give each member a processor) the
+ * team rests until as much time again has gone by in calls of member 0 alone. Then it is tried
+ * again; each time in vain it rests twice as long, up to 32 times what it has lost. So a hiccup of
+ * the machine costs little, and a team in vain a thirtieth. */
 #ifndef INGOT_RUNTIME_SHARING_H
 #define INGOT_RUNTIME_SHARING_H
 
@@ -17,9 +19,10 @@
 /* All of it zero: no call has been made. Times are nanoseconds. */
 typedef struct Sharing {
     int64_t alone; /* what a call by member 0 alone takes, on the average of the last; 0: unknown */
-    int64_t lost;  /* by the team, that would have been saved alone */
+    int64_t lost;  /* by the team, that would have been saved alone; below 0: won */
     int64_t rest;  /* time of calls still to be made alone */
     int32_t calls; /* until `alone` is known */
+    int32_t vain;  /* trials in a row */
 } Sharing;
 
 /* Is the next call one for the team? */

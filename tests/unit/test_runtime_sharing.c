@@ -37,30 +37,42 @@ Test(runtime_sharing, hiccups_are_made_up_for)
     }
 }
 
-Test(runtime_sharing, what_has_been_lost_is_waited_for_twenty_times)
+/* Four calls that lose 3 ms each, then calls of 2 ms alone until the team is tried again. */
+static int lose_and_rest(Sharing *sharing)
+{
+    int rests = 0;
+    for (int i = 0; i < 4; i++) {
+        cr_assert(sharing_pays(sharing));
+        sharing_note_team(sharing, 5 * MILLISECOND);
+    }
+    for (; !sharing_pays(sharing); rests++)
+        sharing_note_alone(sharing, 2 * MILLISECOND);
+    return rests;
+}
+
+Test(runtime_sharing, a_team_in_vain_rests_longer_each_time)
 {
     Sharing sharing = known(2 * MILLISECOND);
-    for (int i = 0; i < 4; i++) { /* 3 lost in each */
-        cr_assert(sharing_pays(&sharing));
+    for (int round = 0; round < 8; round++)
+        cr_assert_eq(lose_and_rest(&sharing), 6 << (round < 5 ? round : 5));
+    for (int i = 0; i < 20; i++) /* it pays again: ten milliseconds are won, which are lost first */
+        sharing_note_team(&sharing, MILLISECOND);
+    for (int i = 0; i < 3; i++)
         sharing_note_team(&sharing, 5 * MILLISECOND);
-    }
-    for (int i = 0; i < 120; i++) { /* 20 · 12 */
-        cr_assert_not(sharing_pays(&sharing), "after %d calls", i);
-        sharing_note_alone(&sharing, 2 * MILLISECOND);
-    }
-    cr_assert(sharing_pays(&sharing));
+    cr_assert_eq(lose_and_rest(&sharing), 6); /* 11 ms */
 }
 
 Test(runtime_sharing, what_a_call_alone_takes_is_learnt_again)
 {
     Sharing sharing = known(2 * MILLISECOND);
-    sharing_note_team(&sharing, 12 * MILLISECOND);
-    cr_assert_not(sharing_pays(&sharing));
-    while (!sharing_pays(&sharing)) /* the machine has become slower */
-        sharing_note_alone(&sharing, 8 * MILLISECOND);
+    for (int i = 0; i < 400; i++) /* the machine has become slower */
+        if (sharing_pays(&sharing))
+            sharing_note_team(&sharing, 6 * MILLISECOND);
+        else
+            sharing_note_alone(&sharing, 8 * MILLISECOND);
     for (int i = 0; i < 100; i++) {
-        sharing_note_team(&sharing, 6 * MILLISECOND);
         cr_assert(sharing_pays(&sharing));
+        sharing_note_team(&sharing, 6 * MILLISECOND);
     }
 }
 
