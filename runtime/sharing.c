@@ -3,7 +3,7 @@
 
 #include "runtime/sharing.h"
 
-enum { WARM = 2, TOLERATED = 10000000, CALLS_TOLERATED = 4, MOST_VAIN = 5, AVERAGED = 4 };
+enum { WARM = 2, TOLERATED = 10000000, CALLS_TOLERATED = 8, MOST_VAIN = 5, AVERAGED = 4 };
 
 bool sharing_pays(const Sharing *sharing)
 {

@@ -6,7 +6,7 @@
  * How long that is, the third call tells, when memory has been touched: member 0 makes it alone.
  * From then on calls by the team are held against it. What they take longer is a loss, what they
  * take less makes up for it, ten milliseconds ahead at most; once ten milliseconds and the time of
- * four calls have been lost (the system may take that long to give each member a processor) the
+ * eight calls have been lost (the system may take that long to give each member a processor) the
  * team rests until as much time again has gone by in calls of member 0 alone. Then it is tried
  * again; each time in vain it rests twice as long, up to 32 times what it has lost. So a hiccup of
  * the machine costs little, and a team in vain a thirtieth. */
