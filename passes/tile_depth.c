@@ -150,23 +150,34 @@ static Affine panel_offset(const Deep *d, const Var *p)
     return affine_var(d->arena, p, d->steps * d->inside * d->wide);
 }
 
-/* One panel after the other; the columns of the last may fill no panel. */
+typedef struct Panels {
+    int64_t begin, end, real; /* real: columns of each */
+} Panels;
+
+/* Part 0: those that are full; part 1: the last, of fewer columns. False when there are none. */
+static bool choose_panels(const Deep *d, const Group *g, int part, Panels *panels)
+{
+    int64_t full = g->columns / d->wide, rest = g->columns % d->wide;
+    *panels = part ? (Panels){full, full + (rest > 0), rest} : (Panels){0, full, d->wide};
+    return panels->begin < panels->end;
+}
+
 static Stmt *copy_columns(const Deep *d, const Group *g, int64_t size)
 {
     Arena *arena = d->arena;
-    int64_t full = g->columns / d->wide, rest = g->columns % d->wide;
+    Panels panels;
     Stmt *all = NULL;
     for (int part = 0; part < 2; part++) {
-        int64_t begin = part ? full : 0, end = full + (part && rest), real = part ? rest : d->wide;
-        if (begin == end)
+        if (!choose_panels(d, g, part, &panels))
             continue;
         const Var *p = kernel_var(arena, d->c->kernel, "p");
         Affine column = affine_add(arena, g->column, affine_var(arena, p, d->wide));
-        Affine place = affine_add(arena, panel_offset(d, p),
-                                  affine_scale(arena, step_number(d), round_up(real, d->c->lanes)));
-        Stmt *copy = copy_run(d, d->panels, place, d->c->b, d->c->vector, column, real);
-        all = stmt_append(
-            all, stmt_loop(arena, LOOP_SERIAL, p, begin, end, 1, each_step(d, size, copy)));
+        Affine place =
+            affine_add(arena, panel_offset(d, p),
+                       affine_scale(arena, step_number(d), round_up(panels.real, d->c->lanes)));
+        Stmt *copy = copy_run(d, d->panels, place, d->c->b, d->c->vector, column, panels.real);
+        all = stmt_append(all, stmt_loop(arena, LOOP_SERIAL, p, panels.begin, panels.end, 1,
+                                         each_step(d, size, copy)));
     }
     return all;
 }
@@ -274,15 +285,14 @@ static Stmt *block(const Deep *d, const Group *g, const Var *b, int rows, const 
 
 static Stmt *columns_of(const Deep *d, const Group *g, const Var *b, int rows, int64_t size)
 {
-    int64_t full = g->columns / d->wide, rest = g->columns % d->wide;
+    Panels panels;
     Stmt *all = NULL;
     for (int part = 0; part < 2; part++) {
-        int64_t begin = part ? full : 0, end = full + (part && rest), real = part ? rest : d->wide;
-        if (begin == end)
+        if (!choose_panels(d, g, part, &panels))
             continue;
         const Var *p = kernel_var(d->arena, d->c->kernel, "p");
-        all = stmt_append(all, stmt_loop(d->arena, LOOP_SERIAL, p, begin, end, 1,
-                                         block(d, g, b, rows, p, real, size)));
+        all = stmt_append(all, stmt_loop(d->arena, LOOP_SERIAL, p, panels.begin, panels.end, 1,
+                                         block(d, g, b, rows, p, panels.real, size)));
     }
     return all;
 }
