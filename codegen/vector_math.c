@@ -184,11 +184,11 @@ LLVMValueRef math_power_of_two(const Math *m, LLVMValueRef n)
                           LLVMBuildShl(m->builder, biased, math_integer(m, m->wide ? 52 : 23), ""));
 }
 
-/* AVX-512's, for vectors of its full width */
+/* AVX-512's, for vectors of its full width or several abreast */
 bool math_scales(const Math *m)
 {
     return m->target->architecture == ARCHITECTURE_X86_64 && m->target->vector_bits == 512 &&
-           m->lanes * (m->wide ? 64 : 32) == 512;
+           m->lanes * (m->wide ? 64 : 32) % 512 == 0;
 }
 
 static LLVMValueRef call_intrinsic(const Math *m, const char *name, LLVMValueRef *in,
@@ -206,7 +206,41 @@ static LLVMValueRef all_lanes(const Math *m)
     return LLVMConstAllOnes(LLVMIntTypeInContext(m->context, (unsigned)m->lanes));
 }
 
-LLVMValueRef math_scale(const Math *m, LLVMValueRef x, LLVMValueRef whole)
+static LLVMValueRef half_of(const Math *m, LLVMValueRef vector, bool upper)
+{
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(m->context);
+    LLVMValueRef numbers[64], none = LLVMGetPoison(LLVMTypeOf(vector));
+    int half = m->lanes / 2;
+    for (int i = 0; i < half; i++)
+        numbers[i] = LLVMConstInt(i32, (unsigned long long)(upper ? half + i : i), 0);
+    return LLVMBuildShuffleVector(m->builder, vector, none,
+                                  LLVMConstVector(numbers, (unsigned)half), "");
+}
+
+static LLVMValueRef join(const Math *m, LLVMValueRef lower, LLVMValueRef upper)
+{
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(m->context);
+    LLVMValueRef numbers[128];
+    for (int i = 0; i < m->lanes; i++)
+        numbers[i] = LLVMConstInt(i32, (unsigned long long)i, 0);
+    return LLVMBuildShuffleVector(m->builder, lower, upper,
+                                  LLVMConstVector(numbers, (unsigned)m->lanes), "");
+}
+
+typedef LLVMValueRef OfTwo(const Math *m, LLVMValueRef a, LLVMValueRef b);
+
+/* The intrinsics are for one vector of the processor's. */
+static LLVMValueRef each_register(const Math *m, OfTwo *of, LLVMValueRef a, LLVMValueRef b)
+{
+    if (m->lanes * (m->wide ? 64 : 32) <= m->target->vector_bits)
+        return of(m, a, b);
+    Math half = math_create(m->builder, m->target, m->wide, m->lanes / 2);
+    LLVMValueRef lower = each_register(&half, of, half_of(m, a, false), half_of(m, b, false));
+    LLVMValueRef upper = each_register(&half, of, half_of(m, a, true), half_of(m, b, true));
+    return join(m, lower, upper);
+}
+
+static LLVMValueRef scalef(const Math *m, LLVMValueRef x, LLVMValueRef whole)
 {
     enum { CURRENT_ROUNDING = 4 };
     const char *name =
@@ -216,16 +250,26 @@ LLVMValueRef math_scale(const Math *m, LLVMValueRef x, LLVMValueRef whole)
     return call_intrinsic(m, name, in, 5);
 }
 
-LLVMValueRef math_ratio(const Math *m, LLVMValueRef a, LLVMValueRef b)
+LLVMValueRef math_scale(const Math *m, LLVMValueRef x, LLVMValueRef whole)
 {
-    if (m->wide || !math_scales(m))
-        return math_div(m, a, b);
+    return each_register(m, scalef, x, whole);
+}
+
+static LLVMValueRef ratio_by_inverse(const Math *m, LLVMValueRef a, LLVMValueRef b)
+{
     b = math_at_most(m, b, 0x1p127); /* infinity times nought is no number */
     LLVMValueRef in[3] = {b, b, all_lanes(m)};
     LLVMValueRef inverse = call_intrinsic(m, "llvm.x86.avx512.rcp14.ps.512", in, 3);
     LLVMValueRef ratio = math_mul(m, a, inverse);
     LLVMValueRef rest = math_multiply_add(m, math_neg(m, b), ratio, a);
     return math_multiply_add(m, rest, inverse, ratio);
+}
+
+LLVMValueRef math_ratio(const Math *m, LLVMValueRef a, LLVMValueRef b)
+{
+    if (m->wide || !math_scales(m))
+        return math_div(m, a, b);
+    return each_register(m, ratio_by_inverse, a, b);
 }
 
 LLVMValueRef math_any(const Math *m, LLVMValueRef condition)

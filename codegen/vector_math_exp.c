@@ -7,7 +7,7 @@
  * log     x = 2^n · (1 + f) with 1 + f near 1; log(1 + f) by a polynomial (f32) or s = f/(2 + f)
  * (f64, as in fdlibm) log1p   the same from u = 1 + x, with what the rounding of u lost added back
  * tanh    E/(E + 2) with E = expm1(2|x|)
- * erf     f32: two polynomials after N. Juffa; f64: x·P(x²) below 1, 1 - exp(-x²)·Q above
+ * erf     f32: x·P(x²)/Q(x²); f64: x·P(x²) below 1, 1 - exp(-x²)·Q above
  * pow     exp(y·log |x|) in f64 and the rules of C for signs, zeros, infinities and NaN
  *
  * Coefficients are Chebyshev interpolations of the remainder on the reduced interval unless said
@@ -43,11 +43,19 @@ static Reduced reduce_by_ln2(const Math *m, LLVMValueRef x)
     return reduced;
 }
 
-/* e^r - 1 for |r| ≤ ln 2 / 2 */
+/* e^r - 1 for |r| ≤ ln 2 / 2. The square, needed anyway, makes the chain of f32 shorter. */
 static LLVMValueRef small_expm1(const Math *m, LLVMValueRef r)
 {
-    LLVMValueRef p = m->wide ? MATH_POLYNOMIAL(m, r, exp_f64) : MATH_POLYNOMIAL(m, r, exp_f32);
-    return math_multiply_add(m, math_mul(m, r, r), p, r);
+    LLVMValueRef square = math_mul(m, r, r), p;
+    if (m->wide) {
+        p = MATH_POLYNOMIAL(m, r, exp_f64);
+    } else {
+        LLVMValueRef high = math_polynomial(m, r, &exp_f32[1], 2);
+        LLVMValueRef low = math_polynomial(m, r, &exp_f32[3], 2);
+        high = math_multiply_add(m, square, math_number(m, exp_f32[0]), high);
+        p = math_multiply_add(m, square, high, low);
+    }
+    return math_multiply_add(m, square, p, r);
 }
 
 /* y·2^n, wherever that lies */
@@ -72,9 +80,10 @@ LLVMValueRef math_exp(const Math *m, LLVMValueRef x)
     return scaled(m, plus_one(m, small_expm1(m, reduced.r)), reduced);
 }
 
-/* For |x| ≤ 80, where e^x is a normal number. */
+/* Where e^x is a normal number; x beyond that counts as the last of those. */
 static LLVMValueRef moderate_exp(const Math *m, LLVMValueRef x)
 {
+    x = math_at_least(m, math_at_most(m, x, m->wide ? 709 : 88), m->wide ? -708 : -87);
     Reduced reduced = reduce_by_ln2(m, x);
     LLVMValueRef y = plus_one(m, small_expm1(m, reduced.r));
     return math_scales(m) ? math_scale(m, y, reduced.whole)
@@ -108,10 +117,11 @@ LLVMValueRef math_tanh(const Math *m, LLVMValueRef x)
     return math_with_sign(m, ratio, x);
 }
 
+/* Where e^-x is too large for a number, the result is too small for one that is not denormal. */
 LLVMValueRef math_sigmoid(const Math *m, LLVMValueRef x)
 {
     LLVMValueRef one = math_number(m, 1);
-    return math_ratio(m, one, math_add(m, one, math_exp(m, math_neg(m, x))));
+    return math_ratio(m, one, math_add(m, one, moderate_exp(m, math_neg(m, x))));
 }
 
 /* Logarithms */
@@ -201,13 +211,11 @@ LLVMValueRef math_log1p(const Math *m, LLVMValueRef x)
 
 /* erf */
 
-/* N. Juffa, "erff() with maximum error below 1 ulp": exponent of 1 - erf for |x| > 0.9277, and
- * erf(x)/x - 1 below */
-static const double erf_large_f32[] = {-1.72853470e-5, 3.83197126e-4,  -3.88396438e-3,
-                                       2.42546219e-2,  -1.06777877e-1, -6.34846687e-1,
-                                       -1.28717512e-1};
-static const double erf_small_f32[] = {-5.96761703e-4, 4.99119423e-3,  -2.67681349e-2,
-                                       1.12819925e-1,  -3.76125336e-1, 1.28379166e-1};
+/* erf(√z)/√z as a quotient for 0 ≤ √z ≤ 3.92, beyond which erf is 1 in f32: a minimax
+ * approximation of the relative error, found by Remez' exchange */
+static const double erf_over_f32[] = {1.99238644e-8, -1.95784926e-6, 0.000141857382, 0.00370192091,
+                                      0.0505743444,  0.199931941,    1.12837911};
+static const double erf_under_f32[] = {0.000956112426, 0.0143538489, 0.115001507, 0.510516724, 1.0};
 /* erf(√z)/√z for 0 ≤ z ≤ 1 */
 static const double erf_small_f64[] = {
     5.9571761477489114e-11,  -1.13728488567916737e-9, 1.46597752740474358e-8,
@@ -242,15 +250,11 @@ LLVMValueRef math_erf(const Math *m, LLVMValueRef x)
 {
     if (m->wide)
         return erf_wide(m, x);
-    LLVMValueRef size = math_at_most(m, math_abs(m, x), 4); /* erf(4) rounds to 1 */
-    LLVMValueRef square = math_mul(m, size, size);
-    LLVMValueRef small =
-        math_multiply_add(m, MATH_POLYNOMIAL(m, square, erf_small_f32), size, size);
-    LLVMValueRef power = MATH_POLYNOMIAL(m, size, erf_large_f32);
-    power = math_multiply_add(m, power, size, math_neg(m, size));
-    LLVMValueRef large = math_sub(m, math_number(m, 1), moderate_exp(m, power));
-    LLVMValueRef far = math_is(m, LLVMRealOGT, size, math_number(m, 475.0 / 512));
-    return math_with_sign(m, math_abs(m, math_select(m, far, large, small)), x);
+    x = math_at_least(m, math_at_most(m, x, 3.92), -3.92);
+    LLVMValueRef square = math_mul(m, x, x);
+    LLVMValueRef over = math_mul(m, x, MATH_POLYNOMIAL(m, square, erf_over_f32));
+    LLVMValueRef ratio = math_ratio(m, over, MATH_POLYNOMIAL(m, square, erf_under_f32));
+    return math_at_least(m, math_at_most(m, ratio, 1), -1);
 }
 
 /* pow */

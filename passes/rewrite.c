@@ -86,6 +86,22 @@ bool op_is_heavy(Op op)
            op == OP_expm1 || op == OP_random;
 }
 
+static bool is_heavy(const Expr *expr)
+{
+    bool heavy = expr && expr->kind == EXPR_APPLY && op_is_heavy(expr->op);
+    for (int i = 0; expr && i < expr->in_count; i++)
+        heavy = heavy || is_heavy(expr->in[i]);
+    return heavy;
+}
+
+bool any_is_heavy(const Stmt *s)
+{
+    for (; s; s = s->next)
+        if (is_heavy(s->value) || any_is_heavy(s->body))
+            return true;
+    return false;
+}
+
 bool is_plain_loop(const Stmt *stmt)
 {
     return stmt && stmt->kind == STMT_LOOP && stmt->loop == LOOP_SERIAL && stmt->begin == 0 &&

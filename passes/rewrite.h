@@ -41,6 +41,8 @@ bool is_plain_loop(const Stmt *stmt);
 
 /* Element-wise operations that take a polynomial or more. */
 bool op_is_heavy(Op op);
+/* Does any of the statements, bodies included, have one of them? */
+bool any_is_heavy(const Stmt *stmt);
 
 /* used[i] = true for each argument i of the kernel that the statements read or store. */
 void mark_arguments(const Stmt *stmt, bool *used);

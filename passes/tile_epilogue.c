@@ -99,24 +99,8 @@ Stmt *tile_fetch_ahead(Contraction *c, const Block *b, const Replace *replace, S
     return stmt_append(stmt_loop(arena, LOOP_SERIAL, f, 0, b->rows, 1, part), sum);
 }
 
-static bool is_heavy(const Expr *expr)
-{
-    bool heavy = expr && expr->kind == EXPR_APPLY && op_is_heavy(expr->op);
-    for (int i = 0; expr && i < expr->in_count; i++)
-        heavy = heavy || is_heavy(expr->in[i]);
-    return heavy;
-}
-
-static bool any_is_heavy(const Stmt *s)
-{
-    for (; s; s = s->next)
-        if (is_heavy(s->value))
-            return true;
-    return false;
-}
-
-/* As tile_each_vector() with `exact`, in loops; two vectors at once, since each is one long chain
- * of operations. */
+/* As tile_each_vector() with `exact`, in loops; two vectors abreast, since each is one long chain of
+ * operations. */
 Stmt *tile_loop_over_vectors(const Contraction *c, const Block *b, Stmt *body)
 {
     Arena *arena = c->arena;
@@ -129,10 +113,8 @@ Stmt *tile_loop_over_vectors(const Contraction *c, const Block *b, Stmt *body)
         int64_t pair = full % 2 == 0 ? 2 * c->lanes : c->lanes;
         const Var *pairs = kernel_var(arena, c->kernel, "p");
         Replace at = {0};
-        replace_var(&at, b->u,
-                    affine_add(arena, affine_var(arena, pairs, 1), affine_var(arena, b->u, 1)));
-        across = stmt_vector(arena, b->v, c->lanes, c->lanes, rewrite_stmts(arena, body, &at));
-        across = stmt_loop(arena, LOOP_UNROLL, b->u, 0, pair, c->lanes, across);
+        replace_var(&at, b->u, affine_var(arena, pairs, 1));
+        across = stmt_vector(arena, b->v, pair, (int)pair, rewrite_stmts(arena, body, &at));
         across = stmt_loop(arena, LOOP_SERIAL, pairs, 0, full * c->lanes, pair, across);
     }
     if (rest) {

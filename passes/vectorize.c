@@ -237,17 +237,20 @@ static Stmt *vector_body(Vectorizer *z, const Stmt *loop, int64_t elements, int 
     return widen_body(z, rewrite_stmts(z->arena, loop->body, &replace), &width);
 }
 
+/* Of heavy work two vectors go abreast, as one of twice the lanes: each is one long chain of
+ * operations. */
 static Stmt *along_output(Vectorizer *z, Stmt *loop, int lanes)
 {
     Arena *arena = z->arena;
     int64_t extent = loop->end;
     int vectors = stmts_work(loop->body) >= HEAVY_WORK ? 2 : UNROLL;
+    int abreast = any_is_heavy(loop->body) ? vectors * lanes : lanes;
     Stmt *all = NULL;
     int64_t done = 0, wide = (int64_t)vectors * lanes;
     if (extent >= wide) {
         done = extent / wide * wide;
         all = stmt_loop(arena, LOOP_SERIAL, loop->var, 0, done, wide,
-                        vector_body(z, loop, wide, lanes));
+                        vector_body(z, loop, wide, abreast));
     }
     if (extent - done >= lanes) {
         int64_t end = done + (extent - done) / lanes * lanes;
