@@ -99,8 +99,8 @@ Stmt *tile_fetch_ahead(Contraction *c, const Block *b, const Replace *replace, S
     return stmt_append(stmt_loop(arena, LOOP_SERIAL, f, 0, b->rows, 1, part), sum);
 }
 
-/* As tile_each_vector() with `exact`, in loops; two vectors abreast, since each is one long chain of
- * operations. */
+/* As tile_each_vector() with `exact`, in loops; two vectors abreast, since each is one long chain
+ * of operations. */
 Stmt *tile_loop_over_vectors(const Contraction *c, const Block *b, Stmt *body)
 {
     Arena *arena = c->arena;
