@@ -278,7 +278,8 @@ typedef struct Spread {
     bool near;
 } Spread;
 
-/* How far apart the lanes of one vector can lie in memory. */
+/* How many vectors of memory the lanes of one can lie in: side by side from the first to the last,
+ * or in one run for each step of the inner loop. */
 static void look_at_spread(void *argument, const Expr *load)
 {
     Spread *spread = argument;
@@ -288,10 +289,12 @@ static void look_at_spread(void *argument, const Expr *load)
             inner = affine_factor(load->offset, spread->inner->var);
     if (outer == inner * extent)
         return;
-    int64_t rounds = (spread->lanes + extent - 1) / extent;
-    int64_t span = (outer < 0 ? -outer : outer) * rounds +
-                   (inner < 0 ? -inner : inner) * (extent < spread->lanes ? extent : spread->lanes);
-    spread->near = spread->near && span <= (int64_t)UNROLL * spread->lanes;
+    outer = outer < 0 ? -outer : outer;
+    inner = inner < 0 ? -inner : inner;
+    int64_t lanes = spread->lanes, rounds = (lanes + extent - 1) / extent;
+    int64_t side_by_side = outer * rounds + inner * (extent < lanes ? extent : lanes);
+    int64_t runs = (outer * (rounds - 1) / lanes + 1) * extent;
+    spread->near = spread->near && (side_by_side <= UNROLL * lanes || runs <= UNROLL);
 }
 
 static void look_at_loads(const Stmt *s, Spread *spread)

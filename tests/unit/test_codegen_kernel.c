@@ -214,8 +214,9 @@ Test(codegen_kernel, vectors)
         "mul(%x[v], %x[v]) } }\n");
 }
 
-/* Lanes near one another in a pattern: strides, and short runs behind one another. Arguments end
- * where the last lane does, so that a load beyond it would be seen by valgrind or a sanitizer. */
+/* Lanes in a pattern: strides, short runs behind one another, turns from two or three places.
+ * Arguments end where the last lane does, so that a load beyond it would be seen by valgrind or a
+ * sanitizer. */
 Test(codegen_kernel, patterns)
 {
     check_everywhere(
@@ -227,6 +228,10 @@ Test(codegen_kernel, patterns)
         "kernel @wide(%x: f64[22], %b: bool[22], inout %y: f64[16]) { vector v = 0..8 {\n"
         "  %y[v] = %x[3*v] %y[v + 8] = select(%b[3*v], %x[v], 0:f64) } }\n"
         "kernel @far(%x: f32[400], inout %y: f32[16]) { vector v = 0..16 { %y[v] = %x[25*v] } }\n"
+        "kernel @shuffled(%x: f32[114], out %y: f32[112]) { unroll u = 0..112 step 16 {\n"
+        "  vector v = 0..16 { unravel p, c = u + v by 2 %y[u + v] = %x[p + 58*c] } } }\n"
+        "kernel @pixels(%x: f32[300], out %y: f32[48]) { unroll u = 0..48 step 8 {\n"
+        "  vector v = 0..8 { unravel p, c = u + v by 3 %y[u + v] = %x[142*c + p] } } }\n"
         "kernel @pool(%x: f32[336], out %y: f32[84], out %z: i32[84], %b: f32[7]) {\n"
         "  for i = 0..2 { unroll u = 0..32 step 16 { vector v = 0..16 {\n"
         "    unravel p, c = u + v by 6\n"
