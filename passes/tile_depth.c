@@ -118,8 +118,7 @@ static Expr *operand_at(const Deep *d, Expr *operand, int outer, Affine place)
 
 /* ---- copies ---- */
 
-/* to[place + n] = operand at first + n for n < count: whole vectors, then what is left, and 0 in
- * the lanes beyond. */
+/* to[place + n] = operand at first + n for n < count: whole vectors, then what is left. */
 static Stmt *copy_run(const Deep *d, Buffer *to, Affine place, Expr *operand, int outer,
                       Affine first, int64_t count)
 {
@@ -137,11 +136,20 @@ static Stmt *copy_run(const Deep *d, Buffer *to, Affine place, Expr *operand, in
         return all;
     Replace last = {0};
     replace_var(&last, u, affine_number(full));
-    all = stmt_append(
+    return stmt_append(
         all, stmt_vector(arena, v, count - full, (int)lanes, rewrite_stmts(arena, store, &last)));
-    Affine beyond = plus(d, affine_add(arena, place, affine_number(count)), v);
-    Stmt *zero = stmt_store(arena, STORE_SET, to, beyond, expr_number(arena, d->c->element, 0));
-    return stmt_append(all, stmt_vector(arena, v, full + lanes - count, (int)lanes, zero));
+}
+
+/* 0 in the lanes of the last vector that are beyond the first `count` elements from `place` on. */
+static Stmt *clear_beyond(const Deep *d, Buffer *to, Affine place, int64_t count)
+{
+    int64_t beyond = round_up(count, d->c->lanes) - count;
+    if (!beyond)
+        return NULL;
+    const Var *v = kernel_var(d->arena, d->c->kernel, "v");
+    Affine at = plus(d, affine_add(d->arena, place, affine_number(count)), v);
+    Stmt *zero = stmt_store(d->arena, STORE_SET, to, at, expr_number(d->arena, d->c->element, 0));
+    return stmt_vector(d->arena, v, beyond, d->c->lanes, zero);
 }
 
 /* Where panel p lies. */
@@ -176,6 +184,7 @@ static Stmt *copy_columns(const Deep *d, const Group *g, int64_t size)
             affine_add(arena, panel_offset(d, p),
                        affine_scale(arena, step_number(d), round_up(panels.real, d->c->lanes)));
         Stmt *copy = copy_run(d, d->panels, place, d->c->b, d->c->vector, column, panels.real);
+        copy = stmt_append(copy, clear_beyond(d, d->panels, place, panels.real));
         all = stmt_append(all, stmt_loop(arena, LOOP_SERIAL, p, panels.begin, panels.end, 1,
                                          each_step(d, size, copy)));
     }
@@ -297,17 +306,21 @@ static Stmt *columns_of(const Deep *d, const Group *g, const Var *b, int rows, i
     return all;
 }
 
+/* Blocks of full height, of which those before the last copy whole vectors of rows, though the next
+ * ones have some of them, too; then what is left as one smaller block. */
 static Stmt *rows_of(const Deep *d, const Group *g, int64_t size)
 {
-    int64_t full = g->rows / d->c->rows * d->c->rows;
+    int64_t high = d->c->rows, full = g->rows / high * high;
+    int64_t whole = g->rows < d->high ? 0 : (g->rows - d->high) / high * high + high;
+    int64_t ends[] = {whole < full ? whole : full, full, g->rows};
     Stmt *all = NULL;
-    for (int part = 0; part < 2; part++) {
-        int64_t begin = part ? full : 0, end = part ? g->rows : full;
+    for (int part = 0; part < 3; part++) {
+        int64_t begin = part ? ends[part - 1] : 0, end = ends[part];
         if (begin == end)
             continue;
-        int rows = part ? (int)(end - begin) : d->c->rows;
+        int rows = (int)(part == 2 ? end - begin : high);
         const Var *b = kernel_var(d->arena, d->c->kernel, "b");
-        Stmt *body = copy_rows(d, plus(d, g->row, b), rows, size);
+        Stmt *body = copy_rows(d, plus(d, g->row, b), part ? rows : d->high, size);
         stmt_append(body, columns_of(d, g, b, rows, size));
         all = stmt_append(all, stmt_loop(d->arena, LOOP_SERIAL, b, begin, end, rows, body));
     }
@@ -402,7 +415,7 @@ static Stmt *row_groups(Deep *d, Group g)
 /* As few groups as their size allows, of about equal size, in units of blocks. */
 static int64_t even(int64_t extent, int64_t most, int64_t unit)
 {
-    int64_t blocks = (extent + unit - 1) / unit, in_group = most < unit ? 1 : most / unit;
+    int64_t blocks = (extent + unit - 1) / unit, in_group = (most + unit - 1) / unit;
     int64_t groups = (blocks + in_group - 1) / in_group;
     return (blocks + groups - 1) / groups * unit;
 }
