@@ -26,7 +26,7 @@
  *     for r = 0..768 { %acc[0] += %x[768*i + r] }
  *
  * becomes partial sums over r step 32 in %part[0..32], the remaining elements one by one, and
- * `lanes add`. */
+ * `lanes add v of 32`, which adds one half of the lanes to the other until one is left. */
 #include "passes/vectorize.h"
 #include "passes/rewrite.h"
 
@@ -392,22 +392,6 @@ static Stmt *innermost_sum(Stmt *s, const Buffer *acc)
     return s;
 }
 
-/* acc (mode)= lanes of part, one vector after the other */
-static Stmt *combine(Vectorizer *z, const Stmt *store, Buffer *part, int vectors, int lanes)
-{
-    Stmt *all = NULL;
-    for (int i = 0; i < vectors; i++) {
-        const Var *v = kernel_var(z->arena, z->kernel, "v");
-        Expr *load = expr_load(
-            z->arena, part,
-            affine_add(z->arena, affine_var(z->arena, v, 1), affine_number((int64_t)i * lanes)));
-        all = stmt_append(all,
-                          stmt_store(z->arena, store->mode, store->buffer, affine_number(0),
-                                     expr_lanes(z->arena, store_op(store->mode), v, lanes, load)));
-    }
-    return all;
-}
-
 /* What replaces `sum`, the reduction loops after `local acc; acc = first`. */
 static Stmt *along_reduction(Vectorizer *z, Stmt *sum, Expr *first, int lanes)
 {
@@ -446,7 +430,11 @@ static Stmt *along_reduction(Vectorizer *z, Stmt *sum, Expr *first, int lanes)
         alone->next = NULL;
         stmt_append(all, alone);
     }
-    return stmt_append(all, combine(z, store, part, vectors, lanes));
+    const Var *lane_of = kernel_var(arena, z->kernel, "v");
+    Expr *load = expr_load(arena, part, affine_var(arena, lane_of, 1));
+    Expr *sum_of_lanes = expr_lanes(arena, store_op(store->mode), lane_of, (int)wide, load);
+    return stmt_append(
+        all, stmt_store(arena, store->mode, store->buffer, affine_number(0), sum_of_lanes));
 }
 
 /* In `local acc; acc = first; loops { acc (mode)= … }; rest`: the innermost loop of the sum, when
