@@ -12,6 +12,7 @@ import pickle
 import statistics
 import subprocess
 import sys
+import time
 
 import numpy
 
@@ -37,6 +38,7 @@ ENGINES = [  # module, engine, mode, Python package, kinds
     ("ort_imported", "onnxruntime", None, "onnxruntime", {"onnx"}),
 ]
 COLUMNS = ("name", "kind", "batch", "threads", "engine", "median_ms", "ceiling_fraction", "peak_bytes", "agrees")  # of every row
+QUIET = 0.1  # seconds between two turns: threads of ONNX Runtime go on spinning for some fifty milliseconds after a call
 TOLERANCE = {"infer": 1e-3, "onnx": 1e-3, "train": 5e-3}  # of the largest magnitude; of the losses of the first steps
 
 
@@ -124,6 +126,7 @@ def measure(case, threads, engines, settings):
         working = [p for p in processes if "error" not in p.opened]
         for _ in range(settings.rounds):
             for p in working:
+                time.sleep(QUIET)
                 p.run(settings.seconds / settings.rounds)
         ceiling = best_ceiling(ceiling, measure_ceiling(settings.ceiling, threads, max(0.5, settings.seconds)))
         least = least_seconds(case, network, ceiling)
