@@ -193,7 +193,7 @@ static void run_vectorize(Pieces *pieces)
 static void run_share(Pieces *pieces)
 {
     for (int i = 0; i < pieces->count; i++)
-        share_loops(pieces->list[i].kernel);
+        share_loops(pieces->arena, pieces->list[i].kernel);
 }
 
 /* ---- running ---- */

@@ -40,7 +40,7 @@ void collapse_loops(Arena *arena, Kernel *kernel);
 void widen_contractions(Arena *arena, const Target *target, Kernel *kernel, Packings *packings);
 void tile_contractions(Arena *arena, const Target *target, Kernel *kernel, Packings *packings);
 void vectorize_loops(Arena *arena, const Target *target, Kernel *kernel);
-void share_loops(Kernel *kernel);
+void share_loops(Arena *arena, Kernel *kernel);
 
 /* The kernels that one kernel of lowering becomes, in the order they must run. */
 typedef struct Piece {

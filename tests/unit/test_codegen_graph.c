@@ -34,7 +34,7 @@ static void share_everything(Arena *arena, const Module *module)
     for (int i = 0; i < module->kernel_count; i++) {
         module->kernels[i]->element_steps = MUCH_WORK;
         if (!module->kernels[i]->parallel)
-            share_loops(module->kernels[i]);
+            share_loops(arena, module->kernels[i]);
     }
     for (int i = 0; i < module->schedule_count; i++)
         plan_schedule(arena, module->schedules[i]);
