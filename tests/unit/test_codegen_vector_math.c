@@ -61,17 +61,23 @@ static const FunctionCase function_cases[] = {
 
 enum { FUNCTION_CASES = (int)(sizeof function_cases / sizeof function_cases[0]) };
 
-/* One kernel for each function, over BLOCK numbers; index as in function_cases. */
+/* One kernel for each function, over BLOCK numbers, half of them a vector at a time and half two
+ * abreast; index as in function_cases. */
 static CompiledKernels *compile_functions(Arena *arena, const Target *target, int block)
 {
     Text text = text_create(arena);
     int lanes = target_lanes(target), count;
-    for (int i = 0; i < FUNCTION_CASES; i++)
-        text_print(&text,
-                   "kernel @%s(%%x: f32[%d], out %%y: f32[%d]) { for i = 0..%d step %d {\n"
-                   "  vector v = 0..%d { %%y[i + v] = %s(%%x[i + v]) } } }\n",
-                   function_cases[i].name, block, block, block, lanes, lanes,
-                   function_cases[i].name);
+    for (int i = 0; i < FUNCTION_CASES; i++) {
+        text_print(&text, "kernel @%s(%%x: f32[%d], out %%y: f32[%d]) {\n", function_cases[i].name,
+                   block, block);
+        for (int half = 0; half < 2; half++)
+            text_print(&text,
+                       "  for i = %d..%d step %d { vector v = 0..%d { "
+                       "%%y[i + v] = %s(%%x[i + v]) } }\n",
+                       half * block / 2, (half + 1) * block / 2, lanes << half, lanes << half,
+                       function_cases[i].name);
+        text_add(&text, "}\n");
+    }
     Kernel **kernels = kernel_parse(arena, diag_create(arena), "test", text.data, &count);
     cr_assert(kernels && count == FUNCTION_CASES);
     return compiled_kernels_create(arena, target, kernels, count);
