@@ -433,7 +433,7 @@ static const OptionRow rows[] = {
     {"--freeze", NULL, ALL_COMMANDS, set_freeze,
      "weights become constants of the code: faster, and nothing can replace them"},
     {"--winograd", "WHEN", ALL_COMMANDS, set_winograd,
-     "auto (default) or no: 3x3 convolutions with fewer multiplications, which rounds differently"},
+     "auto (default) or no: convolutions of 3x3 and 5x5 taps with fewer multiplications, which rounds differently"},
     {"--static", NULL, COMMAND_BUILD, set_static,
      "with the C library inside: runs on any Linux kernel of the target"},
     {"--profile", NULL, COMMAND_BUILD, set_profile,

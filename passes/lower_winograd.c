@@ -1,12 +1,13 @@
-/* Convolutions of 3×3 taps and stride 1 with fewer multiplications: Winograd's minimal filtering.
+/* Convolutions of 3×3 or 5×5 taps and stride 1 with fewer multiplications: Winograd's minimal
+ * filtering.
  *
- * The output is cut into tiles of m × m; each needs n × n inputs, n = m + 2. With the matrices of
- * Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016),
+ * The output is cut into tiles of m × m; each needs n × n inputs, n = m + taps - 1. With the
+ * matrices of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016),
  *
  *     Y = Aᵀ [ (G w Gᵀ) ∘ (Bᵀ d B) ] A          summed over the channels of the input
  *
- * so n² products a tile and channel instead of 9·m²: 4 times fewer for m = 4, 2.25 times for m = 2.
- * T tiles, C and K channels in and out:
+ * so n² products a tile and channel instead of 9·m²: 4 times fewer for m = 4, 2.25 times for m = 2;
+ * with 5×5 taps and m = 2, 36 instead of 100. T tiles, C and K channels in and out:
  *
  *     input      V[n²][T][C] = Bᵀ d B        element-wise, lanes along C
  *     product    M[n²][T][K] = V · U         n² products, tiled like any contraction
@@ -26,22 +27,26 @@
 
 #include "passes/lowering.h"
 
-enum { TAPS = 3, EDGE_MOST = 6, LINE = 16 };
+enum { TAPS_MOST = 5, EDGE_MOST = 6, LINE = 16 };
 
 typedef struct Form {
-    int m, n;
-    double input[EDGE_MOST][EDGE_MOST];  /* Bᵀ */
-    double weights[EDGE_MOST][TAPS];     /* G */
-    double output[EDGE_MOST][EDGE_MOST]; /* Aᵀ, m rows */
+    int m, n, taps;
+    double input[EDGE_MOST][EDGE_MOST];   /* Bᵀ */
+    double weights[EDGE_MOST][TAPS_MOST]; /* G */
+    double output[EDGE_MOST][EDGE_MOST];  /* Aᵀ, m rows */
 } Form;
 
 /* Toom and Cook: polynomials multiplied by their values at n - 1 points, and at infinity. Points in
  * pairs ±p let two rows share their sums; 5/8 and 3/2 err a third as much as the usual 1 and 2, and
  * all that is computed of them is exact in single precision. */
-static const struct {
-    int m;
+typedef struct Base {
+    int taps, m;
     double points[EDGE_MOST - 1];
-} bases[] = {{2, {0, 1, -1}}, {4, {0, 0.625, -0.625, 1.5, -1.5}}};
+} Base;
+
+static const Base bases[] = {{3, 2, {0, 1, -1}},
+                             {3, 4, {0, 0.625, -0.625, 1.5, -1.5}},
+                             {5, 2, {0, 0.625, -0.625, 1.5, -1.5}}};
 
 /* polynomial · (x - root), lowest power first */
 static void multiply_by_root(double *polynomial, double root)
@@ -50,9 +55,11 @@ static void multiply_by_root(double *polynomial, double root)
         polynomial[i] = (i ? polynomial[i - 1] : 0) - root * polynomial[i];
 }
 
-static Form form_of(int m, const double *points)
+static Form form_of(const Base *base)
 {
-    Form f = {.m = m, .n = m + TAPS - 1};
+    const double *points = base->points;
+    int m = base->m, taps = base->taps;
+    Form f = {.m = m, .n = m + taps - 1, .taps = taps};
     for (int i = 0; i < f.n; i++) {
         bool infinite = i == f.n - 1;
         double divisor = 1, power = 1;
@@ -64,8 +71,8 @@ static Form form_of(int m, const double *points)
             divisor *= infinite ? 1 : points[i] - points[j];
         }
         for (int k = 0; k < EDGE_MOST; k++, power *= infinite ? 1 : points[i]) {
-            if (k < TAPS)
-                f.weights[i][k] = infinite ? k == TAPS - 1 : power / divisor;
+            if (k < taps)
+                f.weights[i][k] = infinite ? k == taps - 1 : power / divisor;
             if (k < m)
                 f.output[k][i] = infinite ? k == m - 1 : power;
         }
@@ -412,8 +419,9 @@ static void one_kernel(Winograd *w, Group *group, const char *name)
 static Expr *weight_at(const Winograd *w, int i, int j, Affine in, Affine out)
 {
     Coordinates at = {4, {affine_number(i), affine_number(j), in, out}};
+    int last = w->form.taps - 1;
     if (w->reversed)
-        at = (Coordinates){4, {affine_number(TAPS - 1 - i), affine_number(TAPS - 1 - j), out, in}};
+        at = (Coordinates){4, {affine_number(last - i), affine_number(last - j), out, in}};
     return lower_read(w->l, w->root->in[1], &at);
 }
 
@@ -422,7 +430,7 @@ static Slot *transformed_weights(Winograd *w)
 {
     Lowering *l = w->l;
     Slot *weights = lower_slot(l, fusion_source(l->fusion, w->root->in[1]));
-    int n = w->form.n;
+    int n = w->form.n, taps = w->form.taps;
     int64_t count = matrices(w) * w->in * w->out;
     TensorType type = type_make(TYPE_F32, 1, &count);
     kernel_begin(l, NULL, "winograd_weights");
@@ -432,16 +440,16 @@ static Slot *transformed_weights(Winograd *w)
     lower_argument(l, weights); /* comes first */
     Slot to = {.kind = SLOT_TEMPORARY, .type = type};
     Buffer *u = written(l, &to);
-    Expr *half[EDGE_MOST][TAPS], *column[TAPS];
-    for (int j = 0; j < TAPS; j++) {
-        for (int i = 0; i < TAPS; i++)
+    Expr *half[EDGE_MOST][TAPS_MOST], *column[TAPS_MOST];
+    for (int j = 0; j < taps; j++) {
+        for (int i = 0; i < taps; i++)
             column[i] = let(&lets, weight_at(w, i, j, in, out));
         for (int r = 0; r < n; r++)
-            half[r][j] = let(&lets, combine(l, w->form.weights[r], column, TAPS, 0, 1));
+            half[r][j] = let(&lets, combine(l, w->form.weights[r], column, taps, 0, 1));
     }
     for (int i = 0; i < n * n; i++) {
         Affine at = stacked(w, w->in * w->out, affine_number(i), in, w->out, out);
-        Expr *value = combine(l, w->form.weights[i % n], half[i / n], TAPS, 0, 1);
+        Expr *value = combine(l, w->form.weights[i % n], half[i / n], taps, 0, 1);
         lets.list = stmt_append(lets.list, store(l, u, at, value));
     }
     l->kernel->element_steps = 3 * count;
@@ -454,9 +462,10 @@ static Slot *transformed_weights(Winograd *w)
  * of V or M taking as long as ELEMENT of them; and the way of U from memory, BYTE for each byte. */
 enum { ELEMENT = 12, BYTE = 5 };
 
-static double form_cost(int m, double tiles, double in, double out)
+static double form_cost(const Base *base, double tiles, double in, double out)
 {
-    double squares = (m + TAPS - 1) * (m + TAPS - 1);
+    int edge = base->m + base->taps - 1;
+    double squares = edge * edge;
     return squares * (1.15 * tiles * in * out + tiles * (in + out) * ELEMENT + in * out * 4 * BYTE);
 }
 
@@ -465,21 +474,24 @@ static int64_t tiles_along(int64_t size, int m)
     return (size + m - 1) / m;
 }
 
-/* The form of least cost; m = 0: the plain sum is not dearer. */
-static Form choose_form(const TensorType *y, int64_t channels_in, int64_t channels_out)
+/* The form of least cost; m = 0: there is none, or the plain sum is not dearer. */
+static Form choose_form(const TensorType *y, int64_t taps, int64_t channels_in,
+                        int64_t channels_out)
 {
     double in = (double)channels_in, out = (double)channels_out;
-    double points = (double)(y->dims[0] * y->dims[1] * y->dims[2]), taps = TAPS * TAPS;
-    double best = 0.9 * taps * in * out * (points * 1.05 + 4 * BYTE);
+    double points = (double)(y->dims[0] * y->dims[1] * y->dims[2]);
+    double best = 0.9 * (double)(taps * taps) * in * out * (points * 1.05 + 4 * BYTE);
     Form form = {0};
     for (size_t i = 0; i < sizeof bases / sizeof bases[0]; i++) {
         int m = bases[i].m;
+        if (bases[i].taps != taps)
+            continue;
         int64_t tiles = y->dims[0] * tiles_along(y->dims[1], m) * tiles_along(y->dims[2], m);
-        double cost = form_cost(m, (double)tiles, in, out);
+        double cost = form_cost(&bases[i], (double)tiles, in, out);
         if (cost >= best)
             continue;
         best = cost;
-        form = form_of(m, bases[i].points);
+        form = form_of(&bases[i]);
     }
     return form;
 }
@@ -493,8 +505,8 @@ static bool is_possible(const Lowering *l, const Node *root)
     const Node *from = fusion_source(l->fusion, root->in[1]); /* moved or not, a state's */
     bool plain = s.rank == 2 && s.groups == 1;
     for (int i = 0; i < 2 && plain; i++)
-        plain = s.stride[i] == 1 && s.dilation[i] == 1 && weights->dims[i] == TAPS &&
-                s.pad[2 * i] < TAPS;
+        plain = s.stride[i] == 1 && s.dilation[i] == 1 && weights->dims[i] == weights->dims[0] &&
+                s.pad[2 * i] < weights->dims[0];
     return plain && root->type.element == TYPE_F32 &&
            (from->op == OP_state || root->in[1]->op == OP_constant) &&
            type_elements(&root->type) > 0 && type_elements(&root->in[0]->type) > 0 &&
@@ -557,7 +569,7 @@ static bool begin(Winograd *w, Lowering *l, Node *root)
         .l = l, .root = root, .reversed = root->op == OP_conv_transpose, .y = root->type};
     w->in = weights->dims[w->reversed ? 3 : 2];
     w->out = weights->dims[w->reversed ? 2 : 3];
-    w->form = choose_form(&w->y, w->in, w->out);
+    w->form = choose_form(&w->y, weights->dims[0], w->in, w->out);
     if (!w->form.m)
         return false;
     w->high = tiles_along(w->y.dims[1], w->form.m);
@@ -571,9 +583,10 @@ static Border border_of(const Winograd *w)
     Spatial s = node_spatial(w->root);
     const TensorType *x = &w->root->in[0]->type;
     Border border = {.value = 0};
-    int64_t reach[2] = {w->high * w->form.m + TAPS - 1, w->wide * w->form.m + TAPS - 1};
+    int last = w->form.taps - 1;
+    int64_t reach[2] = {w->high * w->form.m + last, w->wide * w->form.m + last};
     for (int i = 0; i < 2; i++) {
-        border.before[i + 1] = w->reversed ? TAPS - 1 - s.pad[2 * i] : s.pad[2 * i];
+        border.before[i + 1] = w->reversed ? last - s.pad[2 * i] : s.pad[2 * i];
         int64_t missing = reach[i] - border.before[i + 1] - x->dims[i + 1];
         border.after[i + 1] = missing > 0 ? missing : 0;
     }

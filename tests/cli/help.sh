@@ -59,8 +59,9 @@ Make a native program or library of a model.
                             the program reads when it starts
   --freeze                  weights become constants of the code: faster, and
                             nothing can replace them
-  --winograd=WHEN           auto (default) or no: 3x3 convolutions with fewer
-                            multiplications, which rounds differently
+  --winograd=WHEN           auto (default) or no: convolutions of 3x3 and 5x5
+                            taps with fewer multiplications, which rounds
+                            differently
   --static                  with the C library inside: runs on any Linux kernel
                             of the target
   --profile                 able to measure itself: a program gets the command
@@ -100,8 +101,9 @@ Layers, shapes, parameters, multiply-adds and memory.
                             threads of the program that loads the library
   --freeze                  weights become constants of the code: faster, and
                             nothing can replace them
-  --winograd=WHEN           auto (default) or no: 3x3 convolutions with fewer
-                            multiplications, which rounds differently
+  --winograd=WHEN           auto (default) or no: convolutions of 3x3 and 5x5
+                            taps with fewer multiplications, which rounds
+                            differently
   --jobs=N                  kernels compiled at the same time; one for each
                             processor otherwise
 END
@@ -138,8 +140,9 @@ Build, run, and compare with the evaluator.
                             threads of the program that loads the library
   --freeze                  weights become constants of the code: faster, and
                             nothing can replace them
-  --winograd=WHEN           auto (default) or no: 3x3 convolutions with fewer
-                            multiplications, which rounds differently
+  --winograd=WHEN           auto (default) or no: convolutions of 3x3 and 5x5
+                            taps with fewer multiplications, which rounds
+                            differently
   --seed=N                  of the random inputs and weights; 1 otherwise
   --jobs=N                  kernels compiled at the same time; one for each
                             processor otherwise
@@ -170,8 +173,9 @@ Build, run, and print where the time goes.
                             =FILE that of --inputs
   --freeze                  weights become constants of the code: faster, and
                             nothing can replace them
-  --winograd=WHEN           auto (default) or no: 3x3 convolutions with fewer
-                            multiplications, which rounds differently
+  --winograd=WHEN           auto (default) or no: convolutions of 3x3 and 5x5
+                            taps with fewer multiplications, which rounds
+                            differently
   --function=NAME           infer (default), train_step, evaluate or initialize
   --threads=N               threads to use; 0 and otherwise one for each
                             processor

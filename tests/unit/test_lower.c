@@ -279,6 +279,13 @@ static const char *const large[] = {
     "groups=1 dims=[8,10,9,20]\n    %4: f32[8,10,9,20] = add %3, %x\n"
     "    %5: f32[1,40,24,24] = conv %z, %1 stride=[1,1] dilation=[1,1] pad=[1,1,1,1] groups=1\n"
     "    %6: f32[3,3,20,24] = add %1, %1\n    update %w <- %6\n    return %2, %4, %5 } }",
+    /* 5 × 5 taps, and their gradient */
+    "program @winograd_taps {\n  state %w: f32[5,5,24,40] parameter\n"
+    "  fn @main(%x: f32[2,13,12,24], %y: f32[2,13,10,40]) -> (f32[2,13,10,40], f32[2,13,12,24]) {\n"
+    "    %1: f32[5,5,24,40] = state of=%w\n"
+    "    %2: f32[2,13,10,40] = conv %x, %1 stride=[1,1] dilation=[1,1] pad=[2,2,1,1] groups=1\n"
+    "    %3: f32[2,13,12,24] = conv_transpose %y, %1 stride=[1,1] dilation=[1,1] pad=[2,2,1,1] "
+    "groups=1 dims=[2,13,12,24]\n    return %2, %3 } }",
     "program @rows {\n"
     "  fn @main(%x: f32[33,67]) -> (f32[33,67], f32[67], f32[], i32[33]) {\n"
     "    %1: f32[33,67] = softmax %x axis=1\n"
