@@ -106,6 +106,13 @@ Stmt *tile_depth(Contraction *c);
 /* The reduced loops of a block; `add` is one of its sums: `%acc[…] += mul(A, B)`. */
 Stmt *tile_sum(Contraction *c, const Block *b, Stmt *add);
 
+/* Steps of a sum that are written out behind one another in one round of a loop of so many.
+ * Counting takes instructions that a processor shared with another thread has no room for beside
+ * the products of a small block. */
+int64_t tile_steps_at_once(const Block *b, int64_t steps);
+/* A loop over steps of a block's sum as one of several at once, and what is left. */
+Stmt *tile_several_steps(const Contraction *c, const Block *b, Stmt *loop);
+
 /* Position in the packed copy of the panel that starts at output `j`, `width` wide, at the reduced
  * loops' current step, less the place inside the panel. */
 Affine tile_packed_offset(const Contraction *c, Affine j, int64_t width);

@@ -232,6 +232,21 @@ static Stmt *fetch_next(const Deep *d, const Group *g, const Var *b, const Var *
     return all;
 }
 
+/* As each_step(), several steps in one round. */
+static Stmt *steps_of_block(const Deep *d, const Block *shape, int64_t size, Stmt *add)
+{
+    const Contraction *c = d->c;
+    int last = c->reduced_count - 1;
+    const Axis *k = &c->reduced[last];
+    int64_t steps = d->axis == last ? size : k->extent;
+    Stmt *all = stmt_loop(d->arena, LOOP_SERIAL, k->var, 0, steps, 1, add);
+    all = tile_several_steps(c, shape, all);
+    for (int i = last - 1; i >= d->axis; i--)
+        all = stmt_loop(d->arena, LOOP_SERIAL, c->reduced[i].var, 0,
+                        i == d->axis ? size : c->reduced[i].extent, 1, all);
+    return all;
+}
+
 /* The steps of a block, and meanwhile the fetches: some steps after each. */
 static Stmt *sum_block(const Deep *d, const Group *g, const Var *b, const Block *shape,
                        const Var *p, int64_t size, Stmt *add)
@@ -244,20 +259,23 @@ static Stmt *sum_block(const Deep *d, const Group *g, const Var *b, const Block 
         Affine column = plus(d, affine_var(arena, p, d->wide), shape->u);
         replace_var(&place, d->c->outer[d->c->row].var, affine_add(arena, g->row, row));
         replace_var(&place, d->c->outer[d->c->vector].var, affine_add(arena, g->column, column));
-        return tile_fetch_ahead(d->c, shape, &place, each_step(d, size, add));
+        return tile_fetch_ahead(d->c, shape, &place, steps_of_block(d, shape, size, add));
     }
     int64_t each = (size + g->rows - 1) / g->rows, fetched = each * rows;
-    int64_t between = size / fetched;
+    int64_t between = size / fetched, at_once = tile_steps_at_once(shape, between);
+    between = between / at_once * at_once;
     if (d->inside > 1 || between == 0)
-        return each_step(d, size, add);
+        return steps_of_block(d, shape, size, add);
     const Var *f = kernel_var(arena, d->c->kernel, "f"), *step = d->c->reduced[d->axis].var;
     Replace later = {0};
     replace_var(&later, step, plus(d, affine_var(arena, f, between), step));
     Stmt *all = fetch_next(d, g, b, p, f, each);
-    stmt_append(all, each_step(d, between, rewrite_stmts(arena, add, &later)));
+    stmt_append(all, steps_of_block(d, shape, between, rewrite_stmts(arena, add, &later)));
     all = stmt_loop(arena, LOOP_SERIAL, f, 0, fetched, 1, all);
     if (fetched * between < size)
-        stmt_append(all, stmt_loop(arena, LOOP_SERIAL, step, fetched * between, size, 1, add));
+        stmt_append(all, tile_several_steps(
+                             d->c, shape,
+                             stmt_loop(arena, LOOP_SERIAL, step, fetched * between, size, 1, add)));
     return all;
 }
 

@@ -95,9 +95,9 @@ static Stmt *sum_along_depth(Contraction *c, const Block *b, const Stmt *add)
 }
 
 /* Asks for the next panel while this one is used: each of the panel's blocks goes through its own
- * part of it, `ahead_step` elements further with each step. What reaches beyond the last panel is
- * only asked for. */
-static Stmt *fetch_panel(const Contraction *c, const Block *b)
+ * part of it, `ahead_step` elements further with each step, `steps` at once. What reaches beyond
+ * the last panel is only asked for. */
+static Stmt *fetch_panel(const Contraction *c, const Block *b, int64_t steps)
 {
     Arena *arena = c->arena;
     if (!b->ahead_step)
@@ -105,11 +105,51 @@ static Stmt *fetch_panel(const Contraction *c, const Block *b)
     int64_t line = 64 / element_bytes(c->element), width = (int64_t)b->vectors * c->lanes;
     Affine place = affine_add(arena, tile_packed_offset(c, b->j, b->ahead_step), b->ahead);
     Stmt *all = NULL;
-    for (int64_t more = 0; more < b->ahead_step; more += line) {
+    for (int64_t more = 0; more < b->ahead_step * steps; more += line) {
         Affine next = affine_add(arena, place, affine_number(c->depth * width + more));
         all = stmt_append(all, stmt_fetch(arena, c->packed, FETCH_FAR, next));
     }
     return all;
+}
+
+int64_t tile_steps_at_once(const Block *b, int64_t steps)
+{
+    enum { PRODUCTS = 48, MOST = 4 }; /* of vectors, in one round of the loop */
+    int64_t products = (int64_t)b->rows * b->lines * b->vectors, at_once = MOST;
+    while (at_once > 1 && (at_once * products > PRODUCTS || steps < 4 * at_once))
+        at_once /= 2;
+    return at_once;
+}
+
+Stmt *tile_several_steps(const Contraction *c, const Block *b, Stmt *loop)
+{
+    Arena *arena = c->arena;
+    int64_t steps = loop->end - loop->begin, at_once = tile_steps_at_once(b, steps);
+    int64_t full = loop->begin + steps / at_once * at_once;
+    if (at_once == 1)
+        return loop;
+    const Var *s = kernel_var(arena, c->kernel, "s");
+    Replace later = {0};
+    replace_var(&later, loop->var, plus(arena, loop->var, s));
+    Stmt *several =
+        stmt_loop(arena, LOOP_UNROLL, s, 0, at_once, 1, rewrite_stmts(arena, loop->body, &later));
+    Stmt *all = stmt_loop(arena, LOOP_SERIAL, loop->var, loop->begin, full, at_once, several);
+    if (full == loop->end)
+        return all;
+    loop->begin = full;
+    return stmt_append(all, loop);
+}
+
+static Stmt *sum_of_each(const Contraction *c, const Block *b, Stmt *add)
+{
+    Stmt *step = tile_each_vector(c, b, !c->packed, add);
+    if (!c->reduced_count)
+        return step;
+    const Axis *k = &c->reduced[c->reduced_count - 1];
+    Stmt *loop = stmt_loop(c->arena, LOOP_SERIAL, k->var, 0, k->extent, 1, step);
+    loop = tile_several_steps(c, b, loop);
+    loop->body = stmt_append(fetch_panel(c, b, loop->step), loop->body);
+    return tile_reduced_loops(c, c->reduced_count - 1, loop);
 }
 
 Stmt *tile_sum(Contraction *c, const Block *b, Stmt *add)
@@ -118,6 +158,5 @@ Stmt *tile_sum(Contraction *c, const Block *b, Stmt *add)
         return sum_along_rows(c, b, add);
     if (c->factors == FACTORS_ALONG_DEPTH)
         return sum_along_depth(c, b, add);
-    Stmt *step = stmt_append(fetch_panel(c, b), tile_each_vector(c, b, !c->packed, add));
-    return tile_reduced_loops(c, c->reduced_count, step);
+    return sum_of_each(c, b, add);
 }
