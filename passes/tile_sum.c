@@ -114,7 +114,7 @@ static Stmt *fetch_panel(const Contraction *c, const Block *b, int64_t steps)
 
 int64_t tile_steps_at_once(const Block *b, int64_t steps)
 {
-    enum { PRODUCTS = 48, MOST = 4 }; /* of vectors, in one round of the loop */
+    enum { PRODUCTS = 56, MOST = 4 }; /* of vectors, in one round of the loop */
     int64_t products = (int64_t)b->rows * b->lines * b->vectors, at_once = MOST;
     while (at_once > 1 && (at_once * products > PRODUCTS || steps < 4 * at_once))
         at_once /= 2;
