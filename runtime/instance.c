@@ -40,6 +40,8 @@ static bool reserve(int64_t *total, int64_t bytes, int64_t *offset)
     return true;
 }
 
+/* What a function may have no use for, weights as other functions want them, comes last: in front
+ * of something else it would share huge pages with it, and be in memory. */
 static bool plan_memory(const IngotModel *model, int32_t threads, MemoryPlan *plan)
 {
     int64_t arena = 0, scratch = 0, start;
@@ -56,10 +58,10 @@ static bool plan_memory(const IngotModel *model, int32_t threads, MemoryPlan *pl
     return reserve(&plan->total, sizeof(IngotInstance), &start) &&
            reserve(&plan->total, ingot_team_pool_bytes(threads), &plan->pool) &&
            reserve(&plan->total, (int64_t)sizeof(int64_t) * model->state_count, &plan->found) &&
-           reserve(&plan->total, model->state_bytes, &plan->state) &&
-           reserve(&plan->total, model->prepared_bytes, &start) &&
            reserve(&plan->total, arena, &plan->arena) &&
            reserve(&plan->total, scratch * threads, &plan->scratch) &&
+           reserve(&plan->total, model->state_bytes, &plan->state) &&
+           reserve(&plan->total, model->prepared_bytes, &start) &&
            (uint64_t)plan->total <= SIZE_MAX / 2;
 }
 
