@@ -87,13 +87,18 @@ static Affine plus(const Deep *d, Affine a, const Var *b)
 
 /* ---- the steps of a stretch ---- */
 
-/* `body` for each of them; `size` steps of the loop that stretches are parts of. */
-static Stmt *each_step(const Deep *d, int64_t size, Stmt *body)
+/* `body` for each of them; `size` steps of the loop that stretches are parts of. Those of a block,
+ * several in one round; NULL: of a copy. */
+static Stmt *each_step(const Deep *d, int64_t size, const Block *block, Stmt *body)
 {
     const Axis *reduced = d->c->reduced;
-    for (int i = d->c->reduced_count - 1; i >= d->axis; i--)
+    int last = d->c->reduced_count - 1;
+    for (int i = last; i >= d->axis; i--) {
         body = stmt_loop(d->arena, LOOP_SERIAL, reduced[i].var, 0,
                          i == d->axis ? size : reduced[i].extent, 1, body);
+        if (block && i == last)
+            body = tile_several_steps(d->c, block, body);
+    }
     return body;
 }
 
@@ -186,7 +191,7 @@ static Stmt *copy_columns(const Deep *d, const Group *g, int64_t size)
         Stmt *copy = copy_run(d, d->panels, place, d->c->b, d->c->vector, column, panels.real);
         copy = stmt_append(copy, clear_beyond(d, d->panels, place, panels.real));
         all = stmt_append(all, stmt_loop(arena, LOOP_SERIAL, p, panels.begin, panels.end, 1,
-                                         each_step(d, size, copy)));
+                                         each_step(d, size, NULL, copy)));
     }
     return all;
 }
@@ -194,7 +199,7 @@ static Stmt *copy_columns(const Deep *d, const Group *g, int64_t size)
 static Stmt *copy_rows(const Deep *d, Affine first, int64_t rows, int64_t size)
 {
     Affine place = affine_scale(d->arena, step_number(d), d->high);
-    return each_step(d, size, copy_run(d, d->rows, place, d->c->a, d->c->row, first, rows));
+    return each_step(d, size, NULL, copy_run(d, d->rows, place, d->c->a, d->c->row, first, rows));
 }
 
 /* ---- blocks ---- */
@@ -232,21 +237,6 @@ static Stmt *fetch_next(const Deep *d, const Group *g, const Var *b, const Var *
     return all;
 }
 
-/* As each_step(), several steps in one round. */
-static Stmt *steps_of_block(const Deep *d, const Block *shape, int64_t size, Stmt *add)
-{
-    const Contraction *c = d->c;
-    int last = c->reduced_count - 1;
-    const Axis *k = &c->reduced[last];
-    int64_t steps = d->axis == last ? size : k->extent;
-    Stmt *all = stmt_loop(d->arena, LOOP_SERIAL, k->var, 0, steps, 1, add);
-    all = tile_several_steps(c, shape, all);
-    for (int i = last - 1; i >= d->axis; i--)
-        all = stmt_loop(d->arena, LOOP_SERIAL, c->reduced[i].var, 0,
-                        i == d->axis ? size : c->reduced[i].extent, 1, all);
-    return all;
-}
-
 /* The steps of a block, and meanwhile the fetches: some steps after each. */
 static Stmt *sum_block(const Deep *d, const Group *g, const Var *b, const Block *shape,
                        const Var *p, int64_t size, Stmt *add)
@@ -259,18 +249,18 @@ static Stmt *sum_block(const Deep *d, const Group *g, const Var *b, const Block 
         Affine column = plus(d, affine_var(arena, p, d->wide), shape->u);
         replace_var(&place, d->c->outer[d->c->row].var, affine_add(arena, g->row, row));
         replace_var(&place, d->c->outer[d->c->vector].var, affine_add(arena, g->column, column));
-        return tile_fetch_ahead(d->c, shape, &place, steps_of_block(d, shape, size, add));
+        return tile_fetch_ahead(d->c, shape, &place, each_step(d, size, shape, add));
     }
     int64_t each = (size + g->rows - 1) / g->rows, fetched = each * rows;
     int64_t between = size / fetched, at_once = tile_steps_at_once(shape, between);
     between = between / at_once * at_once;
     if (d->inside > 1 || between == 0)
-        return steps_of_block(d, shape, size, add);
+        return each_step(d, size, shape, add);
     const Var *f = kernel_var(arena, d->c->kernel, "f"), *step = d->c->reduced[d->axis].var;
     Replace later = {0};
     replace_var(&later, step, plus(d, affine_var(arena, f, between), step));
     Stmt *all = fetch_next(d, g, b, p, f, each);
-    stmt_append(all, steps_of_block(d, shape, between, rewrite_stmts(arena, add, &later)));
+    stmt_append(all, each_step(d, between, shape, rewrite_stmts(arena, add, &later)));
     all = stmt_loop(arena, LOOP_SERIAL, f, 0, fetched, 1, all);
     if (fetched * between < size)
         stmt_append(all, tile_several_steps(
@@ -328,15 +318,15 @@ static Stmt *columns_of(const Deep *d, const Group *g, const Var *b, int rows, i
  * ones have some of them, too; then what is left as one smaller block. */
 static Stmt *rows_of(const Deep *d, const Group *g, int64_t size)
 {
-    int64_t high = d->c->rows, full = g->rows / high * high;
-    int64_t whole = g->rows < d->high ? 0 : (g->rows - d->high) / high * high + high;
+    int64_t height = d->c->rows, full = g->rows / height * height;
+    int64_t whole = g->rows < d->high ? 0 : (g->rows - d->high) / height * height + height;
     int64_t ends[] = {whole < full ? whole : full, full, g->rows};
     Stmt *all = NULL;
     for (int part = 0; part < 3; part++) {
         int64_t begin = part ? ends[part - 1] : 0, end = ends[part];
         if (begin == end)
             continue;
-        int rows = (int)(part == 2 ? end - begin : high);
+        int rows = (int)(part == 2 ? end - begin : height);
         const Var *b = kernel_var(d->arena, d->c->kernel, "b");
         Stmt *body = copy_rows(d, plus(d, g->row, b), part ? rows : d->high, size);
         stmt_append(body, columns_of(d, g, b, rows, size));
