@@ -131,19 +131,6 @@ static Operand gen_apply(Gen *g, const Expr *expr)
                      vector};
 }
 
-/* Lanes first … first + count - 1 of a vector. */
-static LLVMValueRef part_of_vector(Gen *g, LLVMValueRef vector, int first, int count)
-{
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(g->context);
-    LLVMValueRef *lanes = ARENA_ARRAY(g->arena, LLVMValueRef, count);
-    for (int i = 0; i < count; i++)
-        lanes[i] = LLVMConstInt(i32, (unsigned long long)(first + i), 0);
-    if (count == 1)
-        return LLVMBuildExtractElement(g->builder, vector, lanes[0], "");
-    return LLVMBuildShuffleVector(g->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
-                                  LLVMConstVector(lanes, (unsigned)count), "");
-}
-
 /* Upper half onto lower half until one lane is left. */
 static Operand gen_lanes(Gen *g, const Expr *expr)
 {
@@ -160,8 +147,8 @@ static Operand gen_lanes(Gen *g, const Expr *expr)
     g->epoch++;
     ElementType elements[2] = {expr->element, expr->element};
     for (int half = expr->lanes / 2; half >= 1; half /= 2) {
-        LLVMValueRef halves[2] = {part_of_vector(g, value, 0, half),
-                                  part_of_vector(g, value, half, half)};
+        LLVMValueRef halves[2] = {codegen_part(g->builder, value, 0, half),
+                                  codegen_part(g->builder, value, half, half)};
         value =
             codegen_apply(g->builder, g->target, expr->op, expr->element, elements, halves, half);
     }

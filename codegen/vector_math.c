@@ -58,6 +58,26 @@ LLVMValueRef codegen_splat(LLVMBuilderRef builder, LLVMValueRef value, int lanes
     return LLVMBuildShuffleVector(builder, first, LLVMGetPoison(vector), zeros, "");
 }
 
+static LLVMValueRef lane_numbers(LLVMBuilderRef builder, int first, int count)
+{
+    enum { MOST = 1024 }; /* lanes of any vector */
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(builder_context(builder));
+    LLVMValueRef numbers[MOST];
+    for (int i = 0; i < count; i++)
+        numbers[i] = LLVMConstInt(i32, (unsigned long long)(first + i), 0);
+    return LLVMConstVector(numbers, (unsigned)count);
+}
+
+LLVMValueRef codegen_part(LLVMBuilderRef builder, LLVMValueRef vector, int first, int count)
+{
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(builder_context(builder));
+    if (count == 1)
+        return LLVMBuildExtractElement(builder, vector,
+                                       LLVMConstInt(i32, (unsigned long long)first, 0), "");
+    return LLVMBuildShuffleVector(builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
+                                  lane_numbers(builder, first, count), "");
+}
+
 LLVMValueRef codegen_intrinsic(LLVMBuilderRef builder, const char *name, LLVMTypeRef type,
                                LLVMValueRef *in, int in_count)
 {
@@ -206,27 +226,6 @@ static LLVMValueRef all_lanes(const Math *m)
     return LLVMConstAllOnes(LLVMIntTypeInContext(m->context, (unsigned)m->lanes));
 }
 
-static LLVMValueRef half_of(const Math *m, LLVMValueRef vector, bool upper)
-{
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(m->context);
-    LLVMValueRef numbers[64], none = LLVMGetPoison(LLVMTypeOf(vector));
-    int half = m->lanes / 2;
-    for (int i = 0; i < half; i++)
-        numbers[i] = LLVMConstInt(i32, (unsigned long long)(upper ? half + i : i), 0);
-    return LLVMBuildShuffleVector(m->builder, vector, none,
-                                  LLVMConstVector(numbers, (unsigned)half), "");
-}
-
-static LLVMValueRef join(const Math *m, LLVMValueRef lower, LLVMValueRef upper)
-{
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(m->context);
-    LLVMValueRef numbers[128];
-    for (int i = 0; i < m->lanes; i++)
-        numbers[i] = LLVMConstInt(i32, (unsigned long long)i, 0);
-    return LLVMBuildShuffleVector(m->builder, lower, upper,
-                                  LLVMConstVector(numbers, (unsigned)m->lanes), "");
-}
-
 typedef LLVMValueRef OfTwo(const Math *m, LLVMValueRef a, LLVMValueRef b);
 
 /* The intrinsics are for one vector of the processor's. */
@@ -234,10 +233,14 @@ static LLVMValueRef each_register(const Math *m, OfTwo *of, LLVMValueRef a, LLVM
 {
     if (m->lanes * (m->wide ? 64 : 32) <= m->target->vector_bits)
         return of(m, a, b);
-    Math half = math_create(m->builder, m->target, m->wide, m->lanes / 2);
-    LLVMValueRef lower = each_register(&half, of, half_of(m, a, false), half_of(m, b, false));
-    LLVMValueRef upper = each_register(&half, of, half_of(m, a, true), half_of(m, b, true));
-    return join(m, lower, upper);
+    int lanes = m->lanes / 2;
+    Math half = math_create(m->builder, m->target, m->wide, lanes);
+    LLVMValueRef halves[2];
+    for (int i = 0; i < 2; i++)
+        halves[i] = each_register(&half, of, codegen_part(m->builder, a, i * lanes, lanes),
+                                  codegen_part(m->builder, b, i * lanes, lanes));
+    return LLVMBuildShuffleVector(m->builder, halves[0], halves[1],
+                                  lane_numbers(m->builder, 0, m->lanes), "");
 }
 
 static LLVMValueRef scalef(const Math *m, LLVMValueRef x, LLVMValueRef whole)

@@ -31,6 +31,8 @@ LLVMValueRef codegen_random_uniform(LLVMBuilderRef builder, LLVMValueRef mixed_k
 
 /* `value` in each of `lanes` lanes. */
 LLVMValueRef codegen_splat(LLVMBuilderRef builder, LLVMValueRef value, int lanes);
+/* Lanes first … first + count - 1 of a vector; of one lane, the element. */
+LLVMValueRef codegen_part(LLVMBuilderRef builder, LLVMValueRef vector, int first, int count);
 
 /* A call of an LLVM intrinsic that is overloaded on `type` alone. */
 LLVMValueRef codegen_intrinsic(LLVMBuilderRef builder, const char *name, LLVMTypeRef type,
